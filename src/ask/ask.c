@@ -192,16 +192,28 @@ static lh_code ask_is_there(lh_ask *ask, lh_str sql, const lh_ask_caller *caller
     return code;
 }
 
-/* A name that nobody has whom the caller may see is a word that was not understood, rather than a question about nobody. */
+/* The first of the names that nobody has whom the caller may see; empty: each has somebody. */
+static lh_code ask_nobody(lh_ask *ask, const lh_ask_caller *caller, const ask_planned *planned, lh_arena *arena,
+                          lh_str *ret, lh_error *err) {
+    *ret = LH_STR_NONE;
+    for (size_t i = 0; i < planned->name_count; i++) {
+        lh_json *found = NULL;
+        LH_TRY(ask_is_there(ask, planned->names[i].sql, caller, arena, &found, err));
+        if (lh_json_size(lh_json_get(found, "rows")) == 0) return *ret = planned->names[i].name, LH_OK;
+    }
+    return LH_OK;
+}
+
+/* Such a name is a word that was not understood, rather than a question about nobody. */
 static lh_code ask_is_named(lh_ask *ask, const lh_ask_caller *caller, ask_planned *planned, lh_arena *arena,
                             lh_error *err) {
-    lh_json *found = NULL;
-    LH_TRY(ask_is_there(ask, planned->name_sql, caller, arena, &found, err));
-    if (lh_json_size(lh_json_get(found, "rows"))) return LH_OK;
+    lh_str nobody;
+    LH_TRY(ask_nobody(ask, caller, planned, arena, &nobody, err));
+    if (!nobody.len) return LH_OK;
     planned->sql = LH_STR_NONE;
     planned->confidence = 0;
     planned->reason = LH_STR("some words could not be placed");
-    lh_json_append(planned->unplaced, lh_json_new_string(arena, lh_str_cut_utf8(planned->name, 100)));
+    lh_json_append(planned->unplaced, lh_json_new_string(arena, lh_str_cut_utf8(nobody, 100)));
     return lh_arena_check(arena, err);
 }
 
@@ -212,29 +224,49 @@ static lh_str ask_shown(const ask_schema *schema, ask_ref ref, lh_arena *arena) 
                                             LH_STR_ARG(table->columns[ref.column].name));
 }
 
-/* Several tables have names such as the one that is asked for: the one in which somebody is called so. */
-static lh_code ask_whose_name(lh_ask *ask, const ask_schema *schema, const ask_question *question,
-                              const lh_ask_caller *caller, ask_planned *planned, lh_arena *arena, lh_error *err) {
+/* A name that may be of several tables is of that one in which somebody is called so, and of which the question can be: one name
+ * after the other, as what one is says what the next may be. */
+typedef struct ask_lookup {
+    lh_ask *ask;
+    const ask_schema *schema;
+    const lh_ask_caller *caller;
+    ask_question question;
+    ask_whose whose[ASK_NAMES_MAX];
+} ask_lookup;
+
+/* *ret_known: the first name is known now; else the plan is as it was. */
+static lh_code ask_whose_name(ask_lookup *l, ask_planned *planned, bool *ret_known, lh_arena *arena, lh_error *err) {
     const ask_planned first = *planned;
+    ask_whose *into = &l->whose[l->question.whose_count++], known = {0};
     lh_str shown[2] = {LH_STR_NONE, LH_STR_NONE};
     size_t count = 0;
-    for (size_t i = 0; i < first.name_count; i++) {
-        ask_question of = *question;
+    for (size_t i = 0; i < first.whose_count; i++) {
         ask_planned one;
-        lh_json *found = NULL;
-        of.name_of = &first.names[i];
-        LH_TRY(ask_plan_question(schema, &of, arena, &one, err));
-        if (!one.name_sql.len) continue;
-        LH_TRY(ask_is_there(ask, one.name_sql, caller, arena, &found, err));
-        if (!lh_json_size(lh_json_get(found, "rows"))) continue;
-        if (count < 2) shown[count] = ask_shown(schema, first.names[i], arena);
+        lh_str nobody;
+        *into = first.whose[i];
+        LH_TRY(ask_plan_question(l->schema, &l->question, arena, &one, err));
+        if (!one.name_count || (!one.sql.len && !one.whose_count)) continue;
+        LH_TRY(ask_nobody(l->ask, l->caller, &one, arena, &nobody, err));
+        if (nobody.len) continue;
+        if (count < 2) shown[count] = ask_shown(l->schema, into->of, arena);
         *planned = count++ ? first : one;
-        planned->name = one.name;
+        known = *into;
     }
-    if (count < 2) return LH_OK;
-    planned->reason = lh_arena_printf(arena, "'%.*s' is a name of '%.*s' and of '%.*s': say which",
-                                      LH_STR_ARG(planned->name), LH_STR_ARG(shown[0]), LH_STR_ARG(shown[1]));
+    *into = known;
+    *ret_known = count == 1;
+    if (count > 1)
+        planned->reason = lh_arena_printf(arena, "'%.*s' is a name of '%.*s' and of '%.*s': say which",
+                                          LH_STR_ARG(known.name), LH_STR_ARG(shown[0]), LH_STR_ARG(shown[1]));
     return lh_arena_check(arena, err);
+}
+
+static lh_code ask_whose_names(lh_ask *ask, const ask_schema *schema, const ask_question *question,
+                               const lh_ask_caller *caller, ask_planned *planned, lh_arena *arena, lh_error *err) {
+    ask_lookup lookup = {.ask = ask, .schema = schema, .caller = caller, .question = *question};
+    lookup.question.whose = lookup.whose;
+    for (bool known = true; known && planned->whose_count && lookup.question.whose_count < ASK_NAMES_MAX;)
+        LH_TRY(ask_whose_name(&lookup, planned, &known, arena, err));
+    return LH_OK;
 }
 
 static lh_code ask_way(lh_ask *ask, const ask_request *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
@@ -247,11 +279,15 @@ static lh_code ask_way(lh_ask *ask, const ask_request *a, const lh_ask_caller *c
     if (a->examples) LH_TRY(ask_by_example(ask, a, caller, arena, ret, err));
     if (*ret) return LH_OK;
     LH_TRY(ask_schema_load(ask, caller, true, arena, &schema, err));
-    const ask_question question = {
-        .text = a->question, .today = a->today, .no_synonyms = !a->synonyms, .no_values = !a->values};
+    const ask_question question = {.text = a->question,
+                                   .today = a->today,
+                                   .no_synonyms = !a->synonyms,
+                                   .no_values = !a->values,
+                                   .cancel = caller->cancel,
+                                   .deadline_ms = caller->timeout_ms ? lh_time_monotonic_ms() + caller->timeout_ms : 0};
     if (a->planner) LH_TRY(ask_plan_question(&schema, &question, arena, &planned, err));
-    if (planned.name_count) LH_TRY(ask_whose_name(ask, &schema, &question, caller, &planned, arena, err));
-    if (planned.name_sql.len) LH_TRY(ask_is_named(ask, caller, &planned, arena, err));
+    LH_TRY(ask_whose_names(ask, &schema, &question, caller, &planned, arena, err));
+    if (planned.sql.len) LH_TRY(ask_is_named(ask, caller, &planned, arena, err));
     if (planned.sql.len) {
         answer_of of = {.sql = planned.sql, .by = LH_STR("planner")};
         lh_error failed = {0};

@@ -20,7 +20,7 @@ typedef struct lh_ask_caller {
     bool models;                 /* it may call models */
     bool tokens;                 /* personal data of a question goes to them as tokens */
     lh_cancel *cancel;           /* may be NULL */
-    uint64_t timeout_ms;         /* of each statement; 0: none */
+    uint64_t timeout_ms;         /* of each statement, and of reading the question; 0: none */
     /* Each statement that ran, for the audit; may be NULL. */
     lh_code (*ran)(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome, lh_code code,
                    lh_error *err);

@@ -192,7 +192,7 @@ typedef enum ask_op {
     ASK_CONTAINS,
     ASK_STARTS,
     ASK_ENDS,
-    ASK_NAMED, /* values[0] are words of the column, or of it and `other` */
+    ASK_NAMED, /* each value is words of the column, or of it and `other` */
     ASK_IS_TRUE,
     ASK_IS_FALSE,
     ASK_IN_TIME,
@@ -287,11 +287,21 @@ typedef struct ask_plan {
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
 LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err);
-/* Appends a SELECT of one row where there is somebody of each name that the plan asks for; nothing, where it asks for none. */
-void ask_render_names(const ask_schema *schema, const ask_plan *plan, lh_buf *into);
+/* Appends a SELECT of one row where there is somebody of that value of an ASK_NAMED. */
+void ask_render_name(const ask_schema *schema, const ask_filter *filter, size_t which, lh_buf *into);
 /* The steps from a row of `from` to the one row of `to`: indexes of schema->keys. -1: there is no way. */
 int ask_path(const ask_schema *schema, int from, int to, size_t *ret_keys);
 enum { ASK_PATH_MAX = 6, ASK_NAMES_MAX = 8 };
+
+/* A name that no list of values has, and whose it is: the names of that column, or, column -1, of what the table's rows are called by. */
+typedef struct ask_whose {
+    size_t at; /* its first word */
+    lh_str name;
+    ask_ref of;
+} ask_whose;
+typedef struct ask_name {
+    lh_str name, sql; /* the SELECT that finds whether anybody is called so */
+} ask_name;
 
 typedef struct ask_planned {
     lh_str sql; /* empty: refused */
@@ -300,19 +310,21 @@ typedef struct ask_planned {
     lh_str reason;                   /* refused: why */
     lh_str nearest_question, nearest_sql;
     lh_str chart, chart_x, chart_y;
-    ask_ref names
-        [ASK_NAMES_MAX]; /* refused: a name is of one of these; column -1: of what the table's rows are called by */
+    ask_whose whose[ASK_NAMES_MAX]; /* refused: the first name that may be of several is of one of these */
+    size_t whose_count;
+    ask_name names[ASK_NAMES_MAX]; /* those whose columns are known */
     size_t name_count;
-    lh_str name,
-        name_sql; /* a name that no list of values has, and the SELECT that finds whether anybody is called so */
 } ask_planned; /* arena */
 typedef struct ask_question {
     lh_str text;
     int64_t today; /* a day */
     bool no_synonyms, no_values;
-    const ask_ref *name_of; /* one of `names` of an answer that was refused; NULL: not known */
+    const ask_whose *whose; /* of `whose` of answers that were refused, one for each name */
+    size_t whose_count;
+    const lh_cancel *cancel; /* NULL is fine */
+    uint64_t deadline_ms;    /* of the monotonic clock; 0: none */
 } ask_question;
-/* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY. */
+/* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY, CANCELLED (also when its time is over). */
 LH_MUST_CHECK lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena,
                                         ask_planned *ret, lh_error *err);
 /* Below it a plan is not taken. */

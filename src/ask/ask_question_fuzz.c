@@ -51,9 +51,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ask_planned planned;
     lh_error err = {0};
     if (lh_arena_new(64 << 20, &arena, NULL) != LH_OK || ask_schema_keys(&schema, arena, NULL) != LH_OK) return 0;
-    static const ask_ref whose = {0, -1};
-    const ask_question question = {
-        .text = {(const char *)data, size}, .today = 20000, .name_of = size % 3 == 2 ? &whose : NULL};
+    ask_whose whose[ASK_NAMES_MAX];
+    for (size_t i = 0; i < ASK_NAMES_MAX; i++) whose[i] = (ask_whose){.at = i, .of = {(int)(i % 2), -1}};
+    const ask_question question = {.text = {(const char *)data, size},
+                                   .today = 20000,
+                                   .whose = whose,
+                                   .whose_count = size % 3 == 2 ? ASK_NAMES_MAX : 0};
     if (ask_plan_question(&schema, &question, arena, &planned, &err) != LH_OK) {
         assert(err.code == LH_LIMIT || err.code == LH_NO_MEMORY);
         return 0;
@@ -68,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                    (tokens[i].raw.ptr >= question.text.ptr &&
                     tokens[i].raw.ptr + tokens[i].raw.len <= question.text.ptr + question.text.len));
     if (planned.sql.len) fuzz_check(planned.sql);
-    if (planned.name_sql.len) fuzz_check(planned.name_sql);
+    for (size_t i = 0; i < planned.name_count; i++) fuzz_check(planned.names[i].sql);
     if (planned.nearest_sql.len) fuzz_check(planned.nearest_sql);
     return 0;
 }

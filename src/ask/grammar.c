@@ -33,12 +33,14 @@ static const char grammar_common[] =
     "[12] [0-9] | \"30\") | (\"0\" [13578] | \"1\" [02]) \"-31\")\n"
     "l ::= n | x | \"DATE '\" i \"'\" | \"TIMESTAMP '\" i \" \" [01] [0-9] \":\" [0-5] [0-9] \":\" [0-5] [0-9] \"'\" | "
     "\"lower(\" x \")\" | \"TRUE\" | \"FALSE\"\n"
+    "e ::= (\" ESCAPE '\\\\'\")?\n"
     "k ::= \" = \" | \" <> \" | \" < \" | \" <= \" | \" > \" | \" >= \"\n"
     "as ::= \" AS \" (\"\\\"\" [^\"\\x00-\\x1f]{1,60} \"\\\"\" | [a-z] [a-z0-9_]{0,39})\n"
     "o ::= (\" ASC\" | \" DESC\")? (\" NULLS LAST\" | \" NULLS FIRST\")?\n"
     "u ::= \"year\" | \"quarter\" | \"month\" | \"week\" | \"day\" | \"hour\"\n"
     "y ::= \"year(\" | \"quarter(\" | \"month(\" | \"week(\" | \"day(\" | \"hour(\" | \"isodow(\" | \"dayname(\" | "
     "\"monthname(\" | \"lower(\" | \"upper(\" | \"length(\" | \"abs(\" | \"round(\"\n"
+    "most ::= [1-9] [0-9]{0,3} | \"ceil(\" ([1-9] [0-9]? | \"100\") \" * count(*) OVER () / 100)\"\n"
     "z ::= \"sum(\" | \"avg(\" | \"min(\" | \"max(\" | \"median(\" | \"count(\"\n";
 
 /* ---- names ---- */
@@ -121,6 +123,14 @@ static bool grammar_has_key(const grammar *g, size_t k) {
     return (size_t)key->from.table < g->table_count && (size_t)key->to.table < g->table_count;
 }
 
+/* Do rows of another table refer to those of this one? */
+static bool grammar_is_referred(const grammar *g, int t) {
+    for (size_t k = 0; k < g->schema->key_count; k++)
+        if (grammar_has_key(g, k) && g->schema->keys[k].to.table == t && g->schema->keys[k].from.table != t)
+            return true;
+    return false;
+}
+
 /* ---- scopes ---- */
 
 static bool scope_holds(const grammar_scope *scope, int table) {
@@ -182,18 +192,20 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
         "a-# ::= h# | \"sum(\" g# \")\" u# | \"round(\" (h# | \"100.0 * \" g# \" / sum(\" g# \") OVER ()\" | "
         "\"100.0 * (\" g# \" - lag(\" g# \")\" u# \") / lag(\" g# \")\" u#) \", \" "
         "[0-4] \")\" | \"min(isodow(\" c# \"))\"\n"
-        "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\"";
+        "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\" \" IS NOT TRUE\"? | "
+        "\"concat(' ', \" c# (\", ' ', \" c#)? \", ' ') ILIKE \" x e";
     static const char tails[] =
         "t# ::= k (m# | l | one) | \" BETWEEN \" l \" AND \" l | \" NOT\"? \" IN (\" (l (\", \" l){0,15} | in) \")\" | "
         "\" "
         "IS\" \" NOT\"? \" NULL\" | "
-        "\" NOT\"? (\" ILIKE \" | \" LIKE \") x (\" ESCAPE '\\\\'\")? | \"\"\n"
+        "\" NOT\"? (\" ILIKE \" | \" LIKE \") x e | \"\"\n"
         "w# ::= p# ((\" AND \" | \" OR \") p#){0,8}\n"
         "o# ::= (a-# | m#) o\n"
         "q# ::= (\"*\" | (a-# | m#) as? (\", \" (a-# | m#) as?){0,11}) f# (s \"WHERE \" w#)? (s \"GROUP BY \" (\"ALL\" "
         "| m# (\", \" m#){0,5}) "
-        "(s \"HAVING \" h# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"QUALIFY row_number() OVER (PARTITION BY \" m# "
-        "(\", \" m#){0,3} \" ORDER BY \" (h# | m#) o (\", \" (h# | m#) o){0,5} \") <= \" [1-9] [0-9]{0,3})? (s \"ORDER "
+        "(s \"HAVING \" h# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"QUALIFY row_number() OVER (\" (\"PARTITION BY "
+        "\" m# "
+        "(\", \" m#){0,3} \" \")? \"ORDER BY \" (h# | m#) o (\", \" (h# | m#) o){0,5} \") <= \" most)? (s \"ORDER "
         "BY \" o# (\", \" "
         "o#){0,5})?\n";
     const grammar_scope *scope = &g->scopes[s];
@@ -208,10 +220,7 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
     }
     for (size_t i = 0; i < scope->table_count; i++) {
         int t = scope->tables[i];
-        bool referred = false;
-        for (size_t k = 0; k < g->schema->key_count; k++)
-            referred |= grammar_has_key(g, k) && g->schema->keys[k].to.table == t && g->schema->keys[k].from.table != t;
-        if (referred)
+        if (grammar_is_referred(g, t))
             lh_buf_printf(
                 into,
                 " | \"NOT \"? \"EXISTS (SELECT 1\" e%d | \"(SELECT count(*)\" e%d (k n | \" BETWEEN \" n \" AND \" n)",
@@ -285,9 +294,18 @@ static void grammar_root(const grammar *g, lh_buf *into) {
                       "%sa-%zu \" AS n\" f%zu (s \"WHERE \" w%zu)? s \"GROUP BY \" m%zu (\", \" m%zu){0,5} "
                       "(s \"HAVING \" a-%zu (k n | \" BETWEEN \" n \" AND \" n))?",
                       s ? " | " : "", s, s, s, s, s, s);
+    bool any = false;
+    for (size_t t = 0; t < g->table_count; t++) {
+        if (!grammar_is_referred(g, (int)t)) continue;
+        lh_buf_append(into, any ? LH_STR(" | ") : LH_STR("\neach ::= \"avg((SELECT count(*)\" ("));
+        lh_buf_printf(into, "e%zu \")\" as f%zu (s \"WHERE \" w%zu)?", t, t, t);
+        any = true;
+    }
+    if (any) lh_buf_char(into, ')');
     lh_buf_append(into, LH_STR("\nroot ::= \"" ASK_MODEL_NONE
-                               "\" | \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
-                               "(\"avg(n) AS \\\"average\\\"\" | \"count(*) AS \\\"count\\\"\") \" FROM (SELECT \" "
+                               "\" | \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "));
+    if (any) lh_buf_append(into, LH_STR("each | "));
+    lh_buf_append(into, LH_STR("(\"avg(n) AS \\\"average\\\"\" | \"count(*) AS \\\"count\\\"\") \" FROM (SELECT \" "
                                "mean \") AS of_each\")\n"));
 }
 

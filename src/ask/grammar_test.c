@@ -196,17 +196,6 @@ static const struct {
 #include "ask/plan_test_rows.h"
 };
 
-/* Forms that the planner alone writes: people's names, "only", averages that count those with none, "top 10 %". A grammar with them
- * would be larger for every question, and a model need not have them. */
-static const char *const planners_own[] = {"SELECT avg((SELECT count(*) ", "concat(' ', ", ") IS NOT TRUE)",
-                                           " QUALIFY row_number() OVER (ORDER BY \"fines\" DESC NULLS LAST) <= ceil("};
-
-static bool is_planners_own(const char *sql) {
-    for (size_t i = 0; i < sizeof planners_own / sizeof *planners_own; i++)
-        if (strstr(sql, planners_own[i])) return true;
-    return false;
-}
-
 static void test_grammar__what_the_planner_writes_is_of_it(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_error err = {0};
@@ -215,7 +204,7 @@ static void test_grammar__what_the_planner_writes_is_of_it(void) {
     ask_schema schema = schema_of(library, sizeof library / sizeof *library, arena);
     lh_str grammar = grammar_of(&schema, arena);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!rows[i].sql[0] || is_planners_own(rows[i].sql)) continue;
+        if (!rows[i].sql[0]) continue;
         count++;
         if (derives(grammar, rows[i].sql)) continue;
         print_error("not of the grammar: %s\n", rows[i].sql);
@@ -241,6 +230,14 @@ static void test_grammar__nothing_else_can_be_named(void) {
         "SELECT city FROM readers JOIN payroll ON readers.city = payroll.city",
         "SELECT city FROM readers WHERE secret = 1",
         "SELECT city FROM readers WHERE city = 'x' OR 'a' = 'a' --",
+        "SELECT city FROM readers WHERE concat(' ', secret, ' ') ILIKE '% Ann %'",
+        "SELECT city FROM readers WHERE concat(' ', title, ' ') ILIKE '% Ann %'",
+        "SELECT city FROM readers WHERE (secret = 1) IS NOT TRUE",
+        "SELECT avg((SELECT count(*) FROM payroll WHERE payroll.reader_id = readers.reader_id)) AS n FROM readers",
+        "SELECT avg((SELECT count(*) FROM loan_log WHERE loan_log.reader_id = readers.reader_id)) AS n FROM payroll",
+        "SELECT avg((SELECT count(*) FROM loan_log WHERE loan_log.reader_id = readers.reader_id)) AS n FROM books",
+        "SELECT city FROM readers QUALIFY row_number() OVER (ORDER BY secret) <= ceil(5 * count(*) OVER () / 100)",
+        "SELECT city FROM readers QUALIFY row_number() OVER (ORDER BY age) <= ceil(wages * count(*) OVER () / 100)",
         "INSERT INTO readers SELECT * FROM readers",
         "DROP TABLE readers",
         "SELECT",

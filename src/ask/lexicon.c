@@ -334,7 +334,8 @@ static double phrase_whole(const phrase *p, const ask_token *tokens, size_t coun
 static double phrase_part(const phrase *p, const ask_token *tokens, size_t count, size_t at, size_t *ret_words) {
     double best = 0;
     if (p->count < 2) return 0;
-    for (size_t from = 0; from < p->count; from++) {
+    for (size_t from = 0; from < p->count && !(from && ask_is(&p->words[from - 1], "per"));
+         from++) { /* no nights of a rate per night */
         double sum = 0;
         size_t k = from, i = at;
         for (; k < p->count && i < count; k++, i++) {

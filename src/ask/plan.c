@@ -71,6 +71,8 @@ size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
     if (plan_has(column) && fn == ASK_SUM)
         for (lh_str rest = lh_str_from("rate ratio percent pct speed temp temperature"); rest.len;)
             if (lh_str_ends(plan_column(p, column)->name, lh_str_split(&rest, ' '))) p->penalty += 0.45;
+    if (plan_has(column) && fn == ASK_SUM && lh_str_search(plan_column(p, column)->name, LH_STR("_per_")) != SIZE_MAX)
+        p->penalty += 0.45;
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
             return i;
@@ -182,7 +184,7 @@ static bool plan_is_event(const plan_state *p, size_t at) {
     ask_when when;
     const ask_token *t = &p->tokens[at];
     bool verb = t->kind == ASK_WORD && (lh_str_ends(t->word, LH_STR("ed")) || ask_in(t->word, "built born sold begun"));
-    return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when);
+    return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when);
 }
 
 /* Of several dates it is not known which one that is. */
@@ -353,9 +355,9 @@ static size_t plan_for_long(plan_state *p, size_t at) {
     bool state = false;
     for (size_t i = at > 4 ? at - 4 : 0; i < at; i++)
         state |= plan_is_word(
-            p, i, "been open opened active employed unassigned vacant waiting overdue pending still us running");
+            p, i, "been had open opened active employed unassigned vacant waiting overdue pending still us running");
     size_t n = state && table >= 0 && plan_is_word(p, at, "for")
-                   ? ask_when_span(p->tokens, p->count, at + 1, p->today, &when)
+                   ? ask_when_span(p->tokens, p->count, at + 1, p->question->today, &when)
                    : 0;
     if (!n) return 0;
     p->focus = table;
@@ -405,6 +407,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     size_t n = 0;
     p->at = at;
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
+    if ((n = plan_on_more(p, at))) return n;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
@@ -413,6 +416,8 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
     if (plan_long_value(p, at, &n) || (n = plan_on_full_name(p, at))) return n;
     if ((n = plan_time(p, at)) || (n = plan_for_long(p, at))) return n;
+    if (p->group_end == at && at && p->plan.group_count && plan_is_word(p, at, "type types kind kinds"))
+        return p->group_end = at + 1, 1; /* per payment type */
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
         return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
     if ((((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open) || at == 0 ||
@@ -444,10 +449,19 @@ static size_t plan_step(plan_state *p, size_t at) {
     return 1;
 }
 
-static void plan_read(plan_state *p) {
+/* A word takes long where many columns have it: who asks may be gone, or its time over, before the last one. */
+static lh_code plan_goes_on(const ask_question *question, lh_error *err) {
+    if (question->cancel && lh_cancel_fired(question->cancel)) return lh_fail(err, LH_CANCELLED, "cancelled");
+    if (question->deadline_ms && lh_time_monotonic_ms() >= question->deadline_ms)
+        return lh_fail(err, LH_CANCELLED, "the question's time went by");
+    return LH_OK;
+}
+
+static lh_code plan_read(plan_state *p, lh_error *err) {
     plan_find_main(p);
     if (p->main_table < 0) plan_count_company(p);
     for (size_t at = 0; at < p->count;) {
+        LH_TRY(plan_goes_on(p->question, err));
         size_t n = plan_step(p, at);
         at += n ? n : 1;
     }
@@ -455,6 +469,7 @@ static void plan_read(plan_state *p) {
     if (p->only) plan_doubt(p, p->only_word);
     if (p->pair) plan_doubt(p, LH_STR("both"));
     p->outer = p->plan.group_count;
+    return plan_goes_on(p->question, err);
 }
 
 /* ---- the nearest question ---- */
@@ -502,13 +517,51 @@ static void plan_chart(const plan_state *p, ask_planned *ret) {
 }
 
 static lh_code plan_names(plan_state *p, ask_planned *ret, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    for (size_t i = 0; i < p->plan.filter_count && !ret->name.len; i++)
-        if (p->plan.filters[i].op == ASK_NAMED) ret->name = p->plan.filters[i].values[0];
-    if (ret->name.len) ask_render_names(p->schema, &p->plan, &sql);
-    ret->name_sql = lh_arena_dup(p->arena, lh_buf_str(&sql));
-    if (ret->name.len) LH_TRY(plan_nearest(p, ret, err)); /* where nobody is called so */
-    return lh_buf_check(&sql, err);
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        for (size_t k = 0; k < p->plan.filters[i].value_count && p->plan.filters[i].op == ASK_NAMED; k++) {
+            LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+            if (ret->name_count == ASK_NAMES_MAX) {
+                ret->sql = LH_STR_NONE;
+                ret->confidence = 0;
+                ret->reason = LH_STR("the question has too many names");
+                return LH_OK;
+            }
+            ask_render_name(p->schema, &p->plan.filters[i], k, &sql);
+            LH_TRY(lh_buf_check(&sql, err));
+            ret->names[ret->name_count++] =
+                (ask_name){p->plan.filters[i].values[k], lh_arena_dup(p->arena, lh_buf_str(&sql))};
+        }
+    return LH_OK;
+}
+
+/* Nothing is read yet. Arena, which may have run out. */
+static plan_state *plan_state_new(const ask_schema *schema, const ask_question *question, lexicon *lex,
+                                  const ask_token *tokens, size_t count, lh_arena *arena) {
+    plan_state *p = LH_ARENA_NEW(arena, plan_state);
+    if (!p) return NULL;
+    *p = (plan_state){.schema = schema,
+                      .question = question,
+                      .lex = lex,
+                      .arena = arena,
+                      .tokens = tokens,
+                      .count = count,
+                      .unplaced = lh_json_new_array(arena),
+                      .assumptions = lh_json_new_array(arena),
+                      .distances = LH_ARENA_ARRAY(arena, int8_t, schema->table_count * schema->table_count + 1),
+                      .plan = {.base = -1, .order_measure = -1, .order_column = {-1, -1}},
+                      .main_table = -1,
+                      .entity = -1,
+                      .entity_column = {-1, -1},
+                      .way = -1,
+                      .focus = -1,
+                      .fn = -1,
+                      .like = -1,
+                      .subject = -1,
+                      .row_of = -1,
+                      .row_filter = -1,
+                      .row_by = {-1, -1},
+                      .date_subject = {-1, -1}};
+    return p;
 }
 
 lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena, ask_planned *ret,
@@ -519,38 +572,15 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     ask_token *tokens = NULL;
     size_t count = 0;
     lh_error why = {0};
+    LH_TRY(plan_goes_on(question, err));
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     LH_TRY(lexicon_new(schema, !question->no_synonyms, !question->no_values, terms, arena, &lex, err));
     LH_TRY(ask_tokens(terms, question->text, arena, &tokens, &count, err));
-    plan_state *p = LH_ARENA_NEW(arena, plan_state);
+    plan_state *p = plan_state_new(schema, question, lex, tokens, count, arena);
     LH_TRY(lh_arena_check(arena, err));
-    *p = (plan_state){.schema = schema,
-                      .lex = lex,
-                      .arena = arena,
-                      .tokens = tokens,
-                      .count = count,
-                      .today = question->today,
-                      .unplaced = lh_json_new_array(arena),
-                      .assumptions = lh_json_new_array(arena),
-                      .main_table = -1,
-                      .entity = -1,
-                      .entity_column = {-1, -1},
-                      .way = -1,
-                      .focus = -1,
-                      .fn = -1,
-                      .like = -1,
-                      .subject = -1,
-                      .row_of = -1,
-                      .text = question->text,
-                      .name_of = question->name_of,
-                      .date_subject = {-1, -1}};
-    p->plan.base = -1;
-    p->plan.order_measure = -1;
-    p->plan.order_column = PLAN_NONE;
-    p->distances = LH_ARENA_ARRAY(arena, int8_t, schema->table_count * schema->table_count + 1);
     plan_mend(p, tokens);
     lexicon_keep(lex, tokens, count);
-    plan_read(p);
+    LH_TRY(plan_read(p, err));
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};
     lh_code code = plan_build(p, &why);
@@ -560,14 +590,14 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {
         ret->sql = lh_arena_dup(arena, lh_buf_str(&sql));
         plan_chart(p, ret);
-        LH_TRY(plan_names(p, ret, err));
     } else {
         ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
                       : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))
                                                 : LH_STR("the question can be read in too many ways");
-        memcpy(ret->names, p->names, sizeof ret->names);
-        ret->name_count = p->name_count;
-        LH_TRY(plan_nearest(p, ret, err));
+        memcpy(ret->whose, p->whose, sizeof ret->whose);
+        ret->whose_count = p->whose_count;
     }
+    LH_TRY(plan_names(p, ret, err));
+    if (!ret->sql.len || ret->name_count) LH_TRY(plan_nearest(p, ret, err)); /* or where nobody is called so */
     return lh_arena_check(arena, err);
 }

@@ -13,10 +13,15 @@ static ask_ref build_named(const plan_state *p, int table, const char *name) {
 
 static ask_ref build_key(const plan_state *p, int table) {
     const ask_table *of = &p->schema->tables[table];
-    for (int own = 1; own >= 0; own--) /* an own id before any other key */
+    for (int pass = 0; pass < 4;
+         pass++) /* an own id before any other key, and before one that refers to another table's row */
         for (size_t c = 0; c < of->column_count; c++) {
-            bool id = lh_str_ends(of->columns[c].name, LH_STR("id"));
-            if (of->columns[c].key && (!own || id)) return (ask_ref){table, (int)c};
+            bool id = lh_str_ends(of->columns[c].name, LH_STR("id")), refers = false;
+            for (size_t k = 0; k < p->schema->key_count && pass < 2; k++)
+                refers |= plan_same(p->schema->keys[k].from, (ask_ref){table, (int)c}) &&
+                          p->schema->keys[k].to.table != table;
+            bool fits = pass == 0 || pass == 2 ? id : pass == 3 || ask_names_key(of->columns[c].name);
+            if (of->columns[c].key && fits && !refers) return (ask_ref){table, (int)c};
         }
     for (size_t k = 0; k < p->schema->key_count; k++)
         if (p->schema->keys[k].to.table == table) return p->schema->keys[k].to;
@@ -118,6 +123,12 @@ static void build_shown(plan_state *p, ask_ref ref, size_t at) {
     const ask_column *column = plan_column(p, ref);
     bool whole = p->lead == LEAD_WHICH && p->entity_plural && p->row_of < 0 && p->mentioned_count == 1 && !p->extreme &&
                  plan_numeric(column) && ref.table == p->entity && plan_sums(column->name) && !p->tokens[at].plural;
+    bool traded = p->lead == LEAD_NONE && p->row_of != p->entity && plan_numeric(column) && plan_sums(column->name) &&
+                  at < 2 && plan_is_word(p, at + 1, "of") && ref.table == p->entity;
+    for (size_t i = 0; i < p->mentioned_count; i++)
+        traded &= plan_same(p->mentioned[i].ref, ref) || plan_temporal(plan_column(p, p->mentioned[i].ref));
+    for (size_t i = 0; i < p->count && !whole && traded; i++) /* the quantity of lamps sold */
+        whole = plan_is_word(p, i, "sold bought purchased ordered shipped delivered used produced");
     if (whole) {
         plan_measure(p, ASK_SUM, ref);
         plan_note(p, "'%.*s' is its total", LH_STR_ARG(column->name));
@@ -471,8 +482,9 @@ static void build_list(plan_state *p) {
     plan->distinct = asked && (p->distinct || few || build_kinds(p));
     bool number = p->entity_made && plan->column_count == 1 && plan_numeric(plan_column(p, plan->columns[0])) &&
                   plan->filter_count;
-    bool beside = number || (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
-                             p->mentioned[0].at > p->entity_at);                     /* readers with their city */
+    bool beside = number || (p->rows && p->row_by.table == p->entity) ||
+                  (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
+                   p->mentioned[0].at > p->entity_at);                               /* readers with their city */
     if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
     if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)

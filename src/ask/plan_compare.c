@@ -41,7 +41,7 @@ static bool plan_is_year(const plan_state *p, ask_ref ref) {
 static void plan_age(plan_state *p, ask_ref ref) {
     int year, month, day;
     if (!plan_is_year(p, ref)) return;
-    ask_civil(p->today, &year, &month, &day);
+    ask_civil(p->question->today, &year, &month, &day);
     if (!p->compare.hints || !ask_in(lh_str_from(p->compare.hints), "age") || p->compare.op == ASK_BETWEEN) {
         plan_doubt(p, LH_STR("years"));
         return;
@@ -61,6 +61,7 @@ static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
         if (minutes) plan_note(p, "'%.*s' is in minutes", LH_STR_ARG(name));
         else plan_unplaced(p, unit->raw);
     }
+    if (said <= 0 && has > 0 && ask_in(unit->one, "year month")) plan_doubt(p, unit->raw); /* 5 years, of days */
     if (said <= 0 || has <= 0) return;
     for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
 }
@@ -69,8 +70,11 @@ static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
 static bool compare_sum(plan_state *p, ask_ref ref) {
     bool all = plan_elsewhere(p, ref.table) && plan_sums(plan_column(p, ref)->name) && !p->compare.average && !p->not;
     bool verb = false;
+    size_t said = 0;
     for (size_t i = p->compare.at > 6 ? p->compare.at - 6 : 0; i < p->compare.at; i++)
-        verb |= plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold");
+        if (plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold"))
+            verb = true, said = i;
+    if (all && verb) plan_doubt_amount(p, ref, &p->tokens[said]);
     ask_filter *f = all && verb ? plan_filter(p, (ask_ref){ref.table, -1}, ASK_COUNTS) : NULL;
     if (!f) return false;
     f->other = ref;
@@ -204,7 +208,7 @@ static bool compare_age(plan_state *p, int table) {
     if (!plan_has(birth) || !plan_temporal(plan_column(p, birth)) || p->compare.money || p->compare.average ||
         (!young && p->compare.op != ASK_GT && p->compare.op != ASK_GE) || years < 1)
         return false;
-    ask_civil(p->today, &y, &m, &d);
+    ask_civil(p->question->today, &y, &m, &d);
     if (p->compare.op == ASK_GT || p->compare.op == ASK_LE) years++; /* over 30: who is 31 */
     int64_t day = ask_day(y - years, m, m == 2 && d == 29 ? 28 : d) + 1;
     ask_filter *f = plan_filter(p, birth, ASK_IN_TIME);
@@ -221,7 +225,10 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
     bool is_unit = unit > 0;
     int near = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
     ask_ref hinted = {-1, -1};
+    bool earns = false;
+    for (size_t k = at > 6 ? at - 6 : 0; k < at; k++) earns |= plan_is_word(p, k, "earn earns earning");
     if (near >= 0 && p->compare.hints) hinted = plan_hinted(p, near, p->compare.hints, true);
+    if (near >= 0 && earns && !plan_has(hinted)) hinted = plan_hinted(p, near, "salary wage pay earnings income", true);
     if (near >= 0 && is_unit && !plan_has(hinted)) {
         char words[64];
         lh_str one = p->tokens[i].one;
@@ -240,11 +247,16 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
     if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
-        size_t numbers = 0;
+        size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
         const ask_table *of = &p->schema->tables[near];
-        for (size_t c = 0; c < of->column_count; c++)
-            if (plan_numeric(&of->columns[c]) && !of->columns[c].key) numbers++, hinted = (ask_ref){near, (int)c};
-        if (numbers != 1) hinted.column = -1;
+        for (size_t c = 0; c < of->column_count; c++) {
+            if (!plan_numeric(&of->columns[c]) || of->columns[c].key) continue;
+            if (ask_names_key(of->columns[c].name)) refer++;
+            else numbers++;
+            if (!ask_names_key(of->columns[c].name) || !numbers) hinted = (ask_ref){near, (int)c};
+        }
+        bool amount = numbers == 1 && plan_sums(plan_column(p, hinted)->name);
+        if (numbers + refer != 1 && !amount) hinted.column = -1;
         else p->penalty += 0.05, plan_note(p, "the number is of '%.*s'", LH_STR_ARG(plan_column(p, hinted)->name));
     }
     if (plan_has(hinted)) {

@@ -110,7 +110,7 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
         ask_when when;
         size_t then = at + found[i].words;
         if (found[i].words > 1 && ask_in(last->word, "since until before after") && then < p->count &&
-            ask_when_parse(p->tokens, p->count, then, p->today, &when)) /* customers since 2020 */
+            ask_when_parse(p->tokens, p->count, then, p->question->today, &when)) /* customers since 2020 */
             continue;
         if ((want == WANT_NUMBER && !plan_numeric(column)) || plan_near(p, found[i].ref.table) <= -1) continue;
         bool number = p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_MEDIAN;
@@ -326,6 +326,22 @@ static bool plan_on_mean(plan_state *p, int table, size_t next) {
     return true;
 }
 
+/* "customer 17 orders": those of that one. */
+static bool plan_on_rows_of(plan_state *p, int table, size_t words, size_t at) {
+    ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    bool counted = last && last->fn <= ASK_COUNT_DISTINCT && !plan_has(last->column) &&
+                   last->column.table == p->row_by.table && p->measure_at + 3 > p->row_end;
+    if (!plan_has(p->row_by) || p->row_end != at || p->entity != p->row_by.table || table == p->entity ||
+        !p->tokens[at + words - 1].plural || ask_path(p->schema, table, p->entity, NULL) <= 0 || (last && !counted))
+        return false;
+    if (counted) last->column.table = table;
+    p->entity = p->focus = table;
+    p->entity_at = at;
+    p->entity_plural = true;
+    p->row_of = -1;
+    return true;
+}
+
 /* How many of them. */
 static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
     if (p->share) p->parts_before = p->plan.filter_count;
@@ -363,6 +379,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         plan_group_table(p, table, words, at);
         return;
     }
+    if (plan_on_rows_of(p, table, words, at)) return;
     plan_choice of = p->fn >= 0 && p->fn != ASK_COUNT && at + words < p->count
                          ? plan_best_column(p, at + words, WANT_NUMBER)
                          : (plan_choice){0};
@@ -486,13 +503,15 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
     plan_choice whose =
         !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
     if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
-        p->plan.order_measure =
-            (int)plan_measure(p, ASK_AVG, ref); /* the best rated class: by what it has on average */
+        bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
+        p->plan.order_measure = (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
+                                                  done ? (ask_ref){ref.table, -1}
+                                                       : ref); /* the best rated class: by what it has on average */
         p->order_set = p->plan.ordered = true;
         p->plan.descending = p->extreme > 0;
         p->lead_open = true;
         if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
-        plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
+        if (!done) plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
         return;
     }
     if (!has_entity) {
@@ -544,7 +563,7 @@ static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
 
 static bool plan_is_dated(const plan_state *p, size_t at) {
     ask_when when;
-    return at < p->count && ask_when_parse(p->tokens, p->count, at, p->today, &when) > 0;
+    return at < p->count && ask_when_parse(p->tokens, p->count, at, p->question->today, &when) > 0;
 }
 
 /* "no email": without one. */
@@ -565,7 +584,7 @@ static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at
     if (!f) return;
     f->not = false;
     if (due) { /* not yet due */
-        f->when = (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today + 1};
+        f->when = (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->question->today + 1};
         return;
     }
     f->zero = plan_numeric(plan_column(p, m->ref)) && plan_sums(plan_column(p, m->ref)->name); /* no overtime hours */

@@ -24,7 +24,6 @@ typedef struct plan_state {
     lh_arena *arena;
     const ask_token *tokens;
     size_t count;
-    int64_t today;
     ask_plan plan;
     double penalty;
     lh_json *unplaced, *assumptions;
@@ -61,11 +60,14 @@ typedef struct plan_state {
     bool where;       /* is asked */
     bool coin;        /* a value that rows of two tables have, where no table is named */
     bool entity_made; /* nothing said it but a column of it */
-    lh_str text;      /* the question */
-    const ask_ref *name_of; /* whose name it is, where that was looked up; NULL */
-    ask_ref names[ASK_NAMES_MAX];
-    size_t name_count;
+    const ask_question *question;
+    ask_whose whose[ASK_NAMES_MAX]; /* a name may be of one of these */
+    size_t whose_count;
     int row_of;     /* one row of that table is meant, by its key; -1 */
+    int row_filter; /* of the last rows that were meant by key or name; -1 */
+    ask_ref row_by; /* that key, or the first column of the name */
+    size_t row_end; /* what is behind it */
+    bool rows;      /* they are several */
     unsigned scope; /* of filters that are made now; see ask_filter */
     bool only;      /* "only" waits for what all of them are */
     lh_str only_word;
@@ -169,6 +171,8 @@ size_t plan_extreme(plan_state *p, size_t at);
 size_t plan_count_before_extreme(plan_state *p, size_t at);
 /* ---- plan_mention.c ---- */
 size_t plan_mention(plan_state *p, size_t at); /* how many words it takes */
+/* "revenue", which is of one table as well as of another: where none was named, it is not known which. */
+void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said);
 bool plan_long_value(plan_state *p, size_t at, size_t *ret_words);
 bool plan_long_column(const plan_state *p, size_t at);
 /* ---- plan_times.c ---- */
@@ -221,8 +225,10 @@ LH_MUST_CHECK lh_code plan_series(plan_state *p, lh_error *err);
 size_t plan_on_id(plan_state *p, int table, size_t at); /* "ticket 5", behind the table */
 size_t plan_on_named(plan_state *p, size_t at);         /* "named Ann" */
 size_t plan_on_name(plan_state *p, size_t at);          /* Ann Lee, whom no list of values has */
+bool plan_is_full_name(const plan_state *p, size_t at);
 size_t plan_on_full_name(plan_state *p, size_t at);     /* of which the first word is known as something else */
 size_t plan_on_self(plan_state *p, size_t at);          /* "managed by Ann Lee", of rows of the same table */
+size_t plan_on_more(plan_state *p, size_t at);          /* "and Bob Ray", behind Ann Lee */
 size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those with no end */
 bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */
 bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);

@@ -60,19 +60,49 @@ lh_code plan_masked(plan_state *p, lh_error *err) {
 
 /* How many tables lead both to the entity and to that one, by the fewest steps. */
 static size_t left_ways(const plan_state *p, int table) {
-    size_t ways = 0;
+    size_t ways = 0, all = 0;
+    bool works = false; /* worked for: not a call of theirs, though that is nearer */
+    for (size_t i = 0; i < p->count; i++) works |= plan_is_word(p, i, "worked works work working");
     int best = 99;
     if (ask_path(p->schema, table, p->entity, NULL) >= 0) return 1;
     for (int t = 0; t < (int)p->schema->table_count; t++) {
         int a = ask_path(p->schema, t, p->entity, NULL), b = ask_path(p->schema, t, table, NULL);
         bool named = p->focus == t;
         for (size_t i = 0; i < p->plan.filter_count; i++) named |= p->plan.filters[i].column.table == t;
+        if (a >= 0 && b >= 0 && a + b <= 4) all++;
         if (a < 0 || b < 0 || a + b > best) continue;
         if (named && t != table) return 1;
         ways = a + b < best ? 1 : ways + 1;
         best = a + b;
     }
-    return ways;
+    return works ? all : ways;
+}
+
+static bool left_is_row(const plan_state *p, const ask_filter *f) {
+    return !f->not && !f->by_way &&
+           (f->op == ASK_NAMED ||
+            (f->op == ASK_EQ && plan_column(p, f->column)->key && ask_names_key(plan_column(p, f->column)->name)));
+}
+
+/* "the phone of E0003 and the salary of Ann Lee": no row is of both. */
+static void left_rows(plan_state *p) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        for (size_t k = 0; k < i && left_is_row(p, &p->plan.filters[i]); k++) {
+            const ask_filter *f = &p->plan.filters[i], *other = &p->plan.filters[k];
+            if (other->column.table == f->column.table && other->scope == f->scope && left_is_row(p, other))
+                plan_doubt(p, LH_STR("and"));
+        }
+}
+
+/* "who called Ann Lee": not she. */
+static void left_who(plan_state *p) {
+    bool named = false, other = false;
+    for (size_t i = 0; i < p->plan.filter_count && p->lead == LEAD_WHO && p->entity_made; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        named |= f->column.table == p->entity && left_is_row(p, f);
+        other |= plan_elsewhere(p, f->column.table);
+    }
+    if (named && other) plan_doubt(p, p->tokens[0].raw);
 }
 
 /* Conditions that are of other rows than those that were named. */
@@ -111,6 +141,19 @@ static void left_filters(plan_state *p) {
     }
 }
 
+/* "suites that cost less than 150": what costs so much is a suite, and no booking of one. */
+static void left_listed(plan_state *p) {
+    plan_choice value = p->entity_made && !p->plan.measure_count && p->count && p->tokens[0].plural
+                            ? plan_best_value(p, 0)
+                            : (plan_choice){0};
+    for (size_t i = 0; i < p->plan.filter_count && value.there; i++)
+        if (plan_same(p->plan.filters[i].column, value.match.ref) && value.match.ref.table != p->entity) {
+            p->penalty += 0.3;
+            plan_note(p, "what is listed is of '%.*s'", LH_STR_ARG(p->schema->tables[p->entity].shown));
+            return;
+        }
+}
+
 static void left_measures(plan_state *p) {
     const ask_plan *plan = &p->plan;
     for (size_t i = 0; i < plan->measure_count; i++) {
@@ -130,7 +173,10 @@ static void left_measures(plan_state *p) {
 
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
+    left_rows(p);
+    left_who(p);
     left_filters(p);
+    left_listed(p);
     left_measures(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;

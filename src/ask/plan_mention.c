@@ -16,7 +16,8 @@ static void mention_on_rate(plan_state *p) {
 static bool mention_is_done(const plan_state *p, size_t at, int *ret_table) {
     lh_str stem = p->tokens[at].stem;
     ask_when when;
-    bool dated = at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when); /* placed in 2024 */
+    bool dated = at + 1 < p->count &&
+                 ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when); /* placed in 2024 */
     bool often = at + 1 < p->count && p->tokens[at + 1].kind == ASK_WORD && p->entity >= 0 &&
                  ask_in(p->tokens[at + 1].word, "at with for"); /* placed at …, more than once, 3 times */
     for (size_t i = at + 1; i < at + 6 && i < p->count; i++)
@@ -61,7 +62,8 @@ static bool mention_dated(plan_state *p, const lexicon_match *value, const plan_
     const ask_token *t = &p->tokens[at];
     bool only = false, verb = lh_str_ends(t->word, LH_STR("ed")) || lh_str_ends(t->word, LH_STR("ing")) ||
                               ask_in(t->word, "left lost sold won");
-    if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when)) return false;
+    if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
+        return false;
     if (column->there && column->match.ref.table == value->ref.table &&
         plan_temporal(plan_column(p, column->match.ref)))
         return p->date_subject = column->match.ref, true;
@@ -136,6 +138,22 @@ static bool mention_on_both_names(plan_state *p, const plan_choice *column, size
     return true;
 }
 
+void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said) {
+    bool named = p->focus == ref.table || p->entity == ref.table || p->main_table == ref.table;
+    double near = plan_near(p, ref.table);
+    for (int t = 0; t < (int)p->schema->table_count && !named; t++)
+        for (size_t c = 0; t != ref.table && c < p->schema->tables[t].column_count; c++) {
+            const ask_ref other = {t, (int)c};
+            if (!plan_numeric(plan_column(p, other)) || !lexicon_column_has(p->lex, other, said) ||
+                plan_near(p, t) + 0.01 < near)
+                continue;
+            p->penalty += 0.3;
+            plan_note(p, "'%.*s' is that of '%.*s', not of '%.*s'", LH_STR_ARG(lh_str_cut_utf8(said->raw, 60)),
+                      LH_STR_ARG(p->schema->tables[ref.table].shown), LH_STR_ARG(p->schema->tables[t].shown));
+            return;
+        }
+}
+
 static size_t mention_column(plan_state *p, const plan_choice *column, size_t at) {
     if (column->match.score < 0.5) p->penalty += 0.15;
     else if (column->match.score < 0.75) p->penalty += 0.05;
@@ -148,8 +166,10 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
                   LH_STR_ARG(plan_column(p, column->other.ref)->name));
     }
     size_t filters = p->plan.filter_count;
-    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
+    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
         p->fn = ASK_SUM; /* of which nobody means one row's */
+        plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
+    }
     if (mention_on_both_names(p, column, at)) return column->match.words;
     plan_on_column(p, &column->match, at);
     if (plan_column(p, column->match.ref)->type == ASK_BOOL && mention_is_rate(p, at + column->match.words) &&
@@ -231,7 +251,8 @@ static void mention_prefer_date(const plan_state *p, plan_choice *column, size_t
     lexicon_match found[PLAN_MATCHES];
     ask_when when;
     bool verb = lh_str_ends(p->tokens[at].word, LH_STR("ed")) || lh_str_ends(p->tokens[at].word, LH_STR("ing"));
-    if (!column->there || !verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when))
+    if (!column->there || !verb || at + 1 >= p->count ||
+        !ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
         return;
     bool date = plan_temporal(plan_column(p, column->match.ref)), own = column->match.ref.table == p->entity;
     if ((date && (own || p->entity < 0)) || (!date && column->match.score >= 0.98)) return;
@@ -264,12 +285,56 @@ static size_t mention_value(plan_state *p, const plan_choice *value, const plan_
     return value->match.words;
 }
 
+/* "inactive clients", where clients have is_active: not a status of something else. */
+static bool mention_on_denied(plan_state *p, const plan_choice *value, size_t at) {
+    const ask_token *said = &p->tokens[at];
+    plan_choice rows = value->there && at + 1 < p->count ? plan_best_table(p, at + 1) : (plan_choice){0};
+    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table == value->match.ref.table || said->word.len < 7 ||
+        !(lh_str_starts(said->word, LH_STR("in")) || lh_str_starts(said->word, LH_STR("un"))))
+        return false;
+    const ask_table *of = &p->schema->tables[rows.match.ref.table];
+    const lh_str rest = lh_str_sub(said->word, 2, said->word.len);
+    const ask_token bare = {
+        .kind = ASK_WORD, .raw = rest, .word = rest, .one = rest, .stem = lexicon_stem(p->lex, rest)};
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_ref ref = {rows.match.ref.table, (int)c};
+        if (of->columns[c].type != ASK_BOOL || !lexicon_column_named(p->lex, ref, &bare)) continue;
+        ask_filter *f = plan_filter(p, ref, ASK_IS_FALSE);
+        if (f && f->not) f->op = ASK_IS_TRUE, f->not = false;
+        return f != NULL;
+    }
+    return false;
+}
+
+/* "items of sale 12", where there are sale_items: those of that sale. */
+static bool mention_is_of_row(const plan_state *p, const plan_choice *table, size_t at) {
+    size_t of = at + 1, other = at + 2;
+    if (!table->there || table->match.words != 3 || !plan_is_word(p, of, "of")) return false;
+    plan_choice rows = plan_best_table(p, other);
+    size_t next = rows.there ? other + rows.match.words : p->count;
+    return next < p->count && rows.match.score >= 0.9 && rows.match.ref.table != table->match.ref.table &&
+           (p->tokens[next].kind == ASK_NUMERAL || plan_has_shape(p, &p->tokens[next], rows.match.ref.table));
+}
+
+/* "check out this week": the date of that name, and no state that is inflected ("checked out"). */
+static bool mention_is_when(const plan_state *p, const lexicon_match *value, size_t at) {
+    plan_choice column = value->words > 1 ? plan_best_column(p, at, WANT_ANY) : (plan_choice){0};
+    const ask_token *last = &p->tokens[at + value->words - 1];
+    lh_str text = plan_column(p, value->ref)->values[value->value],
+           said = {p->tokens[at].raw.ptr, (size_t)(last->raw.ptr + last->raw.len - p->tokens[at].raw.ptr)};
+    return column.there && column.match.words >= value->words && plan_temporal(plan_column(p, column.match.ref)) &&
+           column.match.score >= 0.9 && !lh_str_eq_nocase(text, said);
+}
+
 /* The table, column or value at a place; how many words it takes. */
 size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
+    if (mention_on_denied(p, &value, at)) return 1;
+    if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
     if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
     if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) &&
@@ -317,7 +382,8 @@ size_t plan_mention(plan_state *p, size_t at) {
 
 bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
     plan_choice value = plan_best_value(p, at);
-    if (!value.there || value.match.words < 2 || value.match.score < 0.95) return false;
+    if (!value.there || value.match.words < 2 || value.match.score < 0.95 || mention_is_when(p, &value.match, at))
+        return false;
     plan_on_value(p, &value);
     *ret_words = value.match.words;
     return true;

@@ -11,23 +11,54 @@ static const ask_key *rows_key_from(const plan_state *p, ask_ref from) {
     return NULL;
 }
 
+/* Those rows are meant that the last filter is of, by `ref`; what is behind them may be more of them. */
+static void rows_mean(plan_state *p, ask_ref ref, size_t end) {
+    p->row_filter = (int)p->plan.filter_count - 1;
+    p->row_by = ref;
+    p->row_end = end;
+}
+
+static bool rows_number(const plan_state *p, size_t at) {
+    const ask_token *t = at < p->count ? &p->tokens[at] : NULL;
+    return t && t->kind == ASK_NUMERAL && !t->grouped && !t->percent && !t->plus && t->number >= 0 &&
+           t->number < 1e15 && (double)(int64_t)t->number == t->number;
+}
+
+/* What is between two of a list; how many words. */
+static size_t rows_between(const plan_state *p, size_t at) {
+    size_t i = at;
+    while (i < p->count && i < at + 3 && (p->tokens[i].kind == ASK_STOP || plan_is_word(p, i, "and or"))) i++;
+    return i - at;
+}
+
+/* "5 and 7", which are no years, and no number of what follows. */
+static bool rows_numbers(const plan_state *p, size_t at) {
+    ask_when when;
+    size_t next = at + 1 + rows_between(p, at + 1);
+    bool year = ask_when_parse(p->tokens, p->count, at, p->question->today, &when) > 0;
+    return next > at + 1 && !year && rows_number(p, at) && rows_number(p, next) &&
+           (next + 1 >= p->count || p->tokens[next + 1].kind == ASK_STOP || plan_filler(&p->tokens[next + 1]) ||
+            plan_is_word(p, next + 1, "and or"));
+}
+
 size_t plan_on_id(plan_state *p, int table, size_t at) {
     const ask_table *of = &p->schema->tables[table];
     size_t i = at;
-    while (i < p->count && i < at + 2 && plan_is_word(p, i, "number no id nr")) i++;
+    while (i < p->count && i < at + 2 && plan_is_word(p, i, "number numbers no id ids nr")) i++;
     const ask_token *t = i < p->count ? &p->tokens[i] : NULL;
-    bool number = t && t->kind == ASK_NUMERAL && !t->grouped && !t->percent && !t->plus && t->number >= 0 &&
-                  t->number < 1e15 && (double)(int64_t)t->number == t->number;
-    if (!number || p->tokens[at - 1].plural || p->compare.there) return 0;
+    if (!rows_number(p, i) || (p->tokens[at - 1].plural && !rows_numbers(p, i)) || p->compare.there) return 0;
     for (size_t c = 0; c < of->column_count; c++) {
         bool id = of->columns[c].key && ask_names_key(of->columns[c].name);
         if (!id || !plan_numeric(&of->columns[c])) continue;
         ask_filter *f = plan_filter(p, (ask_ref){table, (int)c}, ASK_EQ);
-        if (f) f->numbers[0] = t->number;
+        if (!f) return 0;
+        f->numbers[0] = t->number;
+        rows_mean(p, f->column, i + 1);
         p->row_of = table;
         return i + 1 - at;
     }
-    return 0;
+    if (i > at) plan_doubt(p, t->raw); /* employee number 5, where their keys are texts */
+    return i > at ? i + 1 - at : 0;
 }
 
 /* Digits as 0, into `shape`. false: it has none, or is no key. */
@@ -63,11 +94,12 @@ bool plan_on_shape(plan_state *p, const ask_token *token, size_t at) {
         for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
             ask_ref ref = {(int)t, (int)c};
             if (!rows_has_shape(p, token, ref)) continue;
+            const ask_ref by = ref;
             const ask_key *key = p->subject >= 0 ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
             if (key && plan_same(key->to, ref) && at && !plan_is_word(p, at - 1, "of for"))
                 ref = key->from, plan_place_subject(p);
             ask_filter *f = plan_filter(p, ref, ASK_EQ);
-            if (f) f->values[f->value_count++] = token->raw, f->folded = !token->upper;
+            if (f) f->values[f->value_count++] = token->raw, f->folded = !token->upper, rows_mean(p, by, at + 1);
             plan_place(p, ref);
             p->row_of = ref.table;
             return true;
@@ -91,26 +123,29 @@ static bool rows_unlisted(const plan_state *p, int table, ask_ref into[2]) {
     return n && !plan_column(p, into[0])->value_count;
 }
 
-static void rows_may_be(plan_state *p, ask_ref ref) {
-    if (p->name_count < ASK_NAMES_MAX) p->names[p->name_count++] = ref;
+typedef struct rows_owners {
+    ask_ref refs[ASK_NAMES_MAX];
+    size_t count;
+} rows_owners;
+static void rows_may_be(rows_owners *owners, ask_ref ref) {
+    if (owners->count < ASK_NAMES_MAX) owners->refs[owners->count++] = ref;
 }
 
 /* Whose names they may be: of the table that was said, else all of those near it, which are left to be looked up. */
-static void rows_candidates(plan_state *p) {
+static void rows_candidates(const plan_state *p, rows_owners *owners) {
     const int said[] = {p->subject >= 0 ? p->mentioned[p->subject].ref.table : -1, p->focus, p->entity,
                         plan_has(p->entity_column) ? p->entity_column.table : -1, p->main_table};
     int from = -1;
     lexicon_match found[PLAN_MATCHES];
     ask_ref label[2] = {PLAN_NONE, PLAN_NONE};
-    p->name_count = 0;
     ask_ref subject = p->subject >= 0 ? p->mentioned[p->subject].ref : PLAN_NONE;
     if (plan_has(subject) && plan_column(p, subject)->person && !plan_column(p, subject)->value_count) {
-        rows_may_be(p, subject); /* managed by Ann Lee */
+        rows_may_be(owners, subject); /* managed by Ann Lee */
         return;
     }
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
         if (said[i] >= 0 && rows_unlisted(p, said[i], label)) {
-            rows_may_be(p, (ask_ref){said[i], -1});
+            rows_may_be(owners, (ask_ref){said[i], -1});
             return;
         }
         if (from < 0) from = said[i];
@@ -118,32 +153,44 @@ static void rows_candidates(plan_state *p) {
     for (size_t i = 0; i < p->count && from < 0; i++) { /* when did Ann join: of those who have joined */
         size_t n =
             plan_filler(&p->tokens[i]) ? 0 : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
-        for (size_t k = 0; k < n && !p->name_count; k++)
+        for (size_t k = 0; k < n && !owners->count; k++)
             if (found[k].score >= 0.85 && rows_unlisted(p, found[k].ref.table, label))
-                rows_may_be(p, (ask_ref){found[k].ref.table, -1});
-        if (p->name_count) return;
+                rows_may_be(owners, (ask_ref){found[k].ref.table, -1});
+        if (owners->count) return;
     }
     for (int t = 0; t < (int)p->schema->table_count; t++) {
         if (from >= 0 && plan_distance(p, from, t) > 3) continue;
         label[1] = PLAN_NONE;
         bool labelled = rows_unlisted(p, t, label);
-        if (labelled) rows_may_be(p, (ask_ref){t, -1});
+        if (labelled) rows_may_be(owners, (ask_ref){t, -1});
         for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
             const ask_ref ref = {t, (int)c};
             bool own = labelled && (plan_same(ref, label[0]) || plan_same(ref, label[1]));
-            if (plan_column(p, ref)->person && !own && !plan_column(p, ref)->value_count) rows_may_be(p, ref);
+            if (plan_column(p, ref)->person && !own && !plan_column(p, ref)->value_count) rows_may_be(owners, ref);
         }
     }
 }
 
-/* The columns of the one whose name it is. false: nobody's, or it is not known whose: that is to be looked up. */
-static bool rows_whose_name(plan_state *p, ask_ref into[2], size_t *ret_count) {
-    if (!p->name_of) rows_candidates(p);
-    ask_ref of = p->name_of ? *p->name_of : p->name_count == 1 ? p->names[0] : PLAN_NONE;
-    if (p->name_of || p->name_count == 1) p->name_count = 0;
-    if (of.table < 0) return false;
-    into[0] = of;
-    *ret_count = plan_has(of) ? 1 : rows_label(p, of.table, into);
+static lh_str rows_words(const plan_state *p, size_t at, size_t count) {
+    LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096); /* with one space between */
+    for (size_t i = at; i < at + count; i++) {
+        if (i > at) lh_buf_char(&name, ' ');
+        lh_buf_append(&name, p->tokens[i].raw);
+    }
+    return lh_arena_dup(p->arena, lh_buf_str(&name));
+}
+
+/* The columns of the one whose name begins there. false: nobody's, or it is not known whose: that is to be looked up. */
+static bool rows_whose_name(plan_state *p, size_t at, size_t words, ask_ref into[2], size_t *ret_count) {
+    rows_owners owners = {.count = 0};
+    for (size_t i = 0; i < p->question->whose_count; i++)
+        if (p->question->whose[i].at == at) rows_may_be(&owners, p->question->whose[i].of);
+    if (!owners.count) rows_candidates(p, &owners);
+    for (size_t i = 0; i < owners.count && owners.count > 1 && (!p->whose_count || p->whose[0].at == at); i++)
+        p->whose[i] = (ask_whose){at, rows_words(p, at, words), owners.refs[i]}, p->whose_count = i + 1;
+    if (owners.count != 1) return false;
+    into[0] = owners.refs[0];
+    *ret_count = plan_has(into[0]) ? 1 : rows_label(p, into[0].table, into);
     return *ret_count > 0;
 }
 
@@ -159,11 +206,12 @@ static bool rows_is_strange(const plan_state *p, size_t at) {
            !lexicon_values(p->lex, p->tokens, p->count, at, ignored, 1);
 }
 
-/* How many words of a name begin there: written large, or such that nothing knows behind "of", "by", "did", … */
-static size_t rows_name_words(const plan_state *p, size_t at) {
+/* How many words of a name begin there: written large, or such that nothing knows behind "of", "by", "did", …, or, `more`, another name. */
+static size_t rows_name_words(const plan_state *p, size_t at, bool more) {
     size_t n = 0;
     bool agent = at > 1 && plan_is_word(p, at - 1, "by") && lh_str_ends(p->tokens[at - 2].word, LH_STR("ed")),
-         small = agent || (at && plan_is_word(p, at - 1, "of for from with did does is has named called to whose"));
+         small =
+             more || agent || (at && plan_is_word(p, at - 1, "of for from with did does is has named called to whose"));
     while (at + n < p->count && p->tokens[at + n].kind == ASK_WORD && n < 4) {
         const ask_token *t = &p->tokens[at + n];
         bool begins = at + n == 0 && t->capital && rows_is_strange(p, 0) &&
@@ -177,18 +225,12 @@ static size_t rows_name_words(const plan_state *p, size_t at) {
     return n;
 }
 
-static lh_str rows_words(const plan_state *p, size_t at, size_t count) {
-    LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096); /* with one space between */
-    for (size_t i = at; i < at + count; i++) {
-        if (i > at) lh_buf_char(&name, ' ');
-        lh_buf_append(&name, p->tokens[i].raw);
-    }
-    return lh_arena_dup(p->arena, lh_buf_str(&name));
-}
-
-static void rows_named(plan_state *p, const ask_ref label[2], size_t n, lh_str name) {
+static void rows_named(plan_state *p, const ask_ref label[2], size_t n, size_t at, size_t words) {
     ask_filter *f = plan_filter(p, label[0], ASK_NAMED);
-    if (f) f->values[f->value_count++] = name, f->other = n == 2 ? label[1] : PLAN_NONE;
+    if (!f) return;
+    f->values[f->value_count++] = rows_words(p, at, words);
+    f->other = n == 2 ? label[1] : PLAN_NONE;
+    rows_mean(p, label[0], at + words);
 }
 
 size_t plan_on_named(plan_state *p, size_t at) {
@@ -197,25 +239,30 @@ size_t plan_on_named(plan_state *p, size_t at) {
     size_t next = at + 1;
     if (!plan_is_word(p, at, "named called") || next >= p->count) return 0;
     const ask_token *t = &p->tokens[next];
-    size_t words = t->kind == ASK_QUOTED ? 1 : rows_name_words(p, next), n = 0;
+    size_t words = t->kind == ASK_QUOTED ? 1 : rows_name_words(p, next, false), n = 0;
     if (table >= 0) n = rows_label(p, table, label);
-    else if (words && rows_whose_name(p, label, &n)) table = label[0].table;
+    else if (words && rows_whose_name(p, next, words, label, &n)) table = label[0].table;
     if (!words && plan_is_word(p, at, "named") && t->kind == ASK_WORD && !plan_filler(t)) words = 1;
     if (!n || !words) return 0;
     plan_choice value = plan_best_value(p, next); /* the whole of a name that is known */
     if (value.there && value.match.words >= words && value.match.score >= 0.95 && plan_same(value.match.ref, label[0]))
         return 1;
     p->focus = table;
-    rows_named(p, label, n, rows_words(p, next, words));
+    rows_named(p, label, n, next, words);
     return 1 + words;
 }
 
 size_t plan_on_name(plan_state *p, size_t at) {
     ask_ref label[2];
-    size_t words = rows_name_words(p, at), n = 0;
-    if (!words || (words == 1 && p->tokens[at].raw.len < 3) || !rows_whose_name(p, label, &n)) return 0;
+    size_t words = rows_name_words(p, at, false), n = 0;
+    if (!words || (words == 1 && p->tokens[at].raw.len < 3)) return 0;
+    if (!rows_whose_name(p, at, words, label, &n)) { /* a name as a whole, whosever it is */
+        bool several = words > 1 && p->whose_count && p->whose[0].at <= at;
+        if (several) plan_doubt(p, rows_words(p, at, words));
+        return several ? words : 0;
+    }
     lh_str name = rows_words(p, at, words);
-    rows_named(p, label, n, name);
+    rows_named(p, label, n, at, words);
     if (p->subject >= 0 && plan_same(label[0], p->mentioned[p->subject].ref)) plan_place_subject(p);
     p->penalty += 0.05;
     plan_note(p, "'%.*s' is looked for in '%.*s'%s%.*s%s", LH_STR_ARG(lh_str_cut_utf8(name, 100)),
@@ -224,10 +271,15 @@ size_t plan_on_name(plan_state *p, size_t at) {
     return words;
 }
 
-size_t plan_on_full_name(plan_state *p, size_t at) {
+/* "April Nguyen": the first word is known as something else, or is a month. */
+bool plan_is_full_name(const plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
-    bool full = at && t->kind == ASK_WORD && t->capital && !t->possessive && at + 1 < p->count &&
-                p->tokens[at + 1].capital && rows_is_strange(p, at + 1);
+    return at && t->kind == ASK_WORD && t->capital && !t->possessive && at + 1 < p->count &&
+           p->tokens[at + 1].capital && rows_is_strange(p, at + 1);
+}
+
+size_t plan_on_full_name(plan_state *p, size_t at) {
+    bool full = plan_is_full_name(p, at);
     plan_choice value = full ? plan_best_value(p, at) : (plan_choice){0};
     return full && (!value.there || value.match.words == 1) && !plan_long_column(p, at) ? plan_on_name(p, at) : 0;
 }
@@ -239,7 +291,8 @@ static const ask_key *rows_self(const plan_state *p, int table, size_t at) {
     for (size_t k = 0; k < p->schema->key_count && table >= 0; k++) {
         const ask_key *key = &p->schema->keys[k];
         if (key->from.table != table || key->to.table != table) continue;
-        if (lexicon_column_has(p->lex, key->from, &p->tokens[at]) || plan_is_word(p, at, "report reports reporting"))
+        if (lexicon_column_has(p->lex, key->from, &p->tokens[at]) ||
+            plan_is_word(p, at, "report reports reporting supervise supervises oversee oversees"))
             return key;
     }
     return NULL;
@@ -258,7 +311,10 @@ static size_t rows_whose(plan_state *p, const ask_key *key, size_t at, bool up) 
     plan_choice value = plan_best_value(p, i);
     bool known = value.there && value.match.score >= 0.95 && value.match.ref.table == ref.table,
          number = t->kind == ASK_NUMERAL && plan_numeric(plan_column(p, ref)), form = rows_has_shape(p, t, ref);
-    size_t words = number || form ? 1 : known ? value.match.words : t->kind == ASK_QUOTED ? 1 : rows_name_words(p, i);
+    size_t words = number || form          ? 1
+                   : known                 ? value.match.words
+                   : t->kind == ASK_QUOTED ? 1
+                                           : rows_name_words(p, i, false);
     if (!words || (!number && !form && !known && !n)) return 0;
     ask_filter *f = plan_filter(p, known && !form ? value.match.ref : ref, ASK_EQ);
     if (!f) return 0;
@@ -276,28 +332,123 @@ static size_t rows_whose(plan_state *p, const ask_key *key, size_t at, bool up) 
         f->values[f->value_count++] = rows_words(p, i, words);
     }
     if ((number || form) && !up) f->by_way = false, f->column = key->from; /* as it stands in the row */
+    rows_mean(p, number || form ? ref : f->column, i + words);
     return i + words - at;
 }
 
-/* "managed by Ann Lee", "reporting to E0003", "whose manager is Ann Lee"; "the manager of Ann Lee". */
-size_t plan_on_self(plan_state *p, size_t at) {
+/* ---- several rows ---- */
+
+/* The value by which one more row is meant at `at`, in the way of those before; empty: none is. *ret: its words. */
+static lh_str rows_value(const plan_state *p, const ask_filter *f, size_t at, size_t *ret) {
+    const ask_token *t = &p->tokens[at];
+    const ask_column *column = plan_column(p, p->row_by);
+    size_t next = at + 1;
+    ask_when when;
+    *ret = 1;
+    if (f->op == ASK_NAMED) {
+        bool known =
+            !plan_is_full_name(p, at) &&
+            (plan_best_table(p, at).there || plan_best_column(p, at, WANT_ANY).there || plan_best_value(p, at).there ||
+             ask_when_parse(p->tokens, p->count, at, p->question->today, &when));
+        *ret = known || !(t->capital || rows_is_strange(p, at)) ? 0 : rows_name_words(p, at, true);
+        return *ret ? rows_words(p, at, *ret) : LH_STR_NONE;
+    }
+    if (rows_has_shape(p, t, p->row_by)) return t->raw;
+    bool last = next >= p->count || p->tokens[next].kind == ASK_STOP || plan_filler(&p->tokens[next]) ||
+                plan_is_word(p, next, "and or"); /* and no 7 days */
+    if (rows_number(p, at) && plan_numeric(column) && last) return lh_arena_printf(p->arena, "%.0f", t->number);
+    plan_choice value = plan_best_value(p, at);
+    if (!value.there || value.match.score < 0.95 || !plan_same(value.match.ref, p->row_by)) return LH_STR_NONE;
+    return *ret = value.match.words, column->values[value.match.value];
+}
+
+/* "Ann Lee and Bob Ray", "tickets 5, 6 and 7": no row is of two, so either is meant; but who was served by both has rows of the one and
+ * rows of the other. */
+size_t plan_on_more(plan_state *p, size_t at) {
+    if (p->row_filter < 0 || p->row_end != at) return 0;
+    size_t between = rows_between(p, at), i = at + between, words = 0;
+    ask_filter *f = &p->plan.filters[p->row_filter];
+    while (between && i < p->count && i < at + between + 3 && plan_is_word(p, i, "of for by to the number id")) i++;
+    plan_choice table = between && i < p->count ? plan_best_table(p, i) : (plan_choice){0};
+    if (table.there && table.match.ref.table == p->row_by.table && table.match.score >= 0.9) i += table.match.words;
+    if (!between || i >= p->count || f->value_count == ASK_VALUES_MAX) return 0;
+    lh_str value = rows_value(p, f, i, &words);
+    if (!value.len && (plan_has_shape(p, &p->tokens[i], p->row_by.table) ||
+                       (f->op != ASK_NAMED && p->tokens[i].capital && rows_is_strange(p, i))))
+        return plan_doubt(p, p->tokens[i].raw), i + 1 - at; /* E0003 and Ann Lee */
+    if (!value.len) return 0;
+    bool elsewhere = plan_elsewhere(p, f->column.table) && !f->by_way, apart = elsewhere && p->pair && !f->not;
+    if (f->value_count == 0) f->values[f->value_count++] = lh_arena_printf(p->arena, "%.0f", f->numbers[0]);
+    if (apart) {
+        const ask_filter before = *f;
+        p->scope++;
+        f = plan_filter(p, before.column, before.op);
+        if (!f) return 0;
+        f->other = before.other;
+        f->folded = before.folded;
+        p->row_filter = (int)p->plan.filter_count - 1;
+    } else if (p->pair) plan_note(p, "both are taken together");
+    else if (elsewhere && !plan_is_word(p, at + between - 1, "or"))
+        p->penalty += 0.1, plan_note(p, "of those that are named either is meant, not all of them");
+    p->pair = 0;
+    f->values[f->value_count++] = value;
+    f->folded |= f->op == ASK_EQ && value.ptr == p->tokens[i].raw.ptr && !p->tokens[i].upper;
+    p->rows = true;
+    p->row_end = i + words;
+    return i + words - at;
+}
+
+static const ask_key *rows_self_of(const plan_state *p, size_t at) {
     int table = p->entity >= 0 ? p->entity : p->main_table;
-    bool reports = plan_is_word(p, at, "reports") && plan_is_word(p, at + 1, "of"),
-         down = reports || plan_is_word(p, at + 1, "by to is under"), up = !down && plan_is_word(p, at + 1, "of for");
-    if (p->tokens[at].kind != ASK_WORD || at + 2 >= p->count || (!down && !up)) return 0;
     const ask_key *key = NULL;
     for (int t = 0; t < (int)p->schema->table_count && !key; t++)
         if (table < 0 || t == table) key = rows_self(p, t, at);
     for (int t = 0; t < (int)p->schema->table_count && !key; t++) key = rows_self(p, t, at); /* said of another table */
+    return key;
+}
+
+static size_t rows_self_read(plan_state *p, const ask_key *key, size_t words) {
+    if (p->entity < 0 && !plan_has(p->entity_column) && p->fn < 0) p->entity = p->focus = key->from.table;
+    p->lead_open = false;
+    return words;
+}
+
+/* "who manages Ann Lee"; "whom does Ann Lee manage", "who does she report to". */
+static size_t rows_on_deed(plan_state *p, size_t at) {
+    const ask_key *key = NULL;
+    size_t verb = at + 2, words = 0;
+    if (p->lead == LEAD_WHO && plan_is_word(p, at, "manages supervises oversees") && p->entity < 0) {
+        key = rows_self_of(p, at);
+        words = key ? rows_whose(p, key, at + 1, true) : 0;
+        return words ? rows_self_read(p, key, 1 + words) : 0;
+    }
+    if (!plan_is_word(p, at, "does do did")) return 0;
+    while (verb < p->count && verb < at + 12 && !plan_is_word(p, verb, "manage supervise oversee report")) verb++;
+    bool report = plan_is_word(p, verb, "report");
+    if (verb < p->count && (!report || plan_is_word(p, verb + 1, "to"))) key = rows_self_of(p, verb);
+    if (!key || (p->entity >= 0 && p->entity != key->to.table)) return 0;
+    const plan_state before = *p;
+    words = rows_whose(p, key, at + 1, report);
+    while (words && p->row_end < verb && plan_on_more(p, p->row_end)) {
+    }
+    if (words && p->row_end == verb) return rows_self_read(p, key, verb + 1 + report - at);
+    *p = before;
+    return 0;
+}
+
+/* "managed by Ann Lee", "reporting to E0003", "whose manager is Ann Lee"; "the manager of Ann Lee". */
+size_t plan_on_self(plan_state *p, size_t at) {
+    size_t words = rows_on_deed(p, at);
+    if (words) return words;
+    bool reports = plan_is_word(p, at, "reports") && plan_is_word(p, at + 1, "of"),
+         down = reports || plan_is_word(p, at + 1, "by to is under"), up = !down && plan_is_word(p, at + 1, "of for");
+    if (p->tokens[at].kind != ASK_WORD || at + 2 >= p->count || (!down && !up)) return 0;
+    const ask_key *key = rows_self_of(p, at);
     if (!key || (up && p->entity >= 0 && p->entity != key->to.table)) return 0;
     bool not = down && plan_is_word(p, at + 2, "not");
     if (not) p->not = true, p->not_word = p->tokens[at + 2].raw;
-    size_t words = rows_whose(p, key, at + 2 + not, up);
-    if (!words) return 0;
-    words += not;
-    if (p->entity < 0 && !plan_has(p->entity_column) && p->fn < 0) p->entity = p->focus = key->from.table;
-    p->lead_open = false;
-    return 2 + words;
+    words = rows_whose(p, key, at + 2 + not, up);
+    return words ? rows_self_read(p, key, 2 + words + not) : 0;
 }
 
 /* ---- open and closed ---- */
@@ -320,6 +471,13 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
     for (int skipped = 0; skipped < 3 && i < p->count; skipped++) {
         plan_choice rows = plan_best_table(p, i), value = plan_best_value(p, i),
                     column = plan_best_column(p, i, WANT_ANY);
+        size_t next = rows.there ? i + rows.match.words : p->count;
+        bool row =
+            next < p->count && (rows_number(p, next) || plan_has_shape(p, &p->tokens[next], rows.match.ref.table));
+        if (rows.there && rows.match.score >= 0.9 && row) { /* open employee E0010 tickets */
+            i = next + 1;
+            continue;
+        }
         if (rows.there && rows.match.score >= 0.9) return *ret_before = true, rows.match.ref.table;
         if (value.there && value.match.score >= 0.95) i += value.match.words;
         else if (skipped && column.there && column.match.score >= 0.9) i += column.match.words;
@@ -360,7 +518,7 @@ static size_t rows_due(plan_state *p, size_t at, int table) {
         if (f) f->other = due;
     } else {
         ask_filter *f = plan_filter(p, due, ASK_IN_TIME);
-        if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}, f->stated = true;
+        if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}, f->stated = true;
         rows_state(p, end, true, p->tokens[at].raw);
     }
     plan_note(p, "'%.*s' is by '%.*s' and '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, due)->name),
@@ -419,14 +577,14 @@ static bool rows_over(plan_state *p, size_t at, int table) {
     ask_filter *f = plan_filter(p, end, ASK_IN_TIME);
     if (!f) return false;
     f->stated = true;
-    f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}
-                   : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today};
+    f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}
+                   : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->question->today};
     f->or_null = runs;
     ask_ref begin =
         runs ? plan_date_called(p, table, "start starts started begin begins began from since", PLAN_NONE) : PLAN_NONE;
     ask_filter *begun = plan_has(begin) ? plan_filter(p, begin, ASK_IN_TIME) : NULL;
     if (begun) begun->stated = true;
-    if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today + 1};
+    if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today + 1};
     plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
     return true;
 }
@@ -470,7 +628,10 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
         int whose = still ? rows : table;
         end = whose >= 0 ? plan_date_called(p, whose, rows_gone, PLAN_NONE) : end;
         if (!plan_has(end) || ask_in(plan_column(p, end)->name, "departed")) return 0;
+        ask_when when;
         rows_state(p, end, still, t->raw);
+        if (gone && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
+            p->date_subject = end; /* left this year */
         return still ? 2 + (size_t)plan_is_word(p, at + 2, "us") : 1;
     }
     if (table >= 0 && (open || active)) end = plan_date_called(p, table, active ? rows_gone : rows_ends, PLAN_NONE);

@@ -34,4 +34,24 @@ static void test_plan__each_question_has_its_sql(void) {
     CHECK(wrong == 0);
 }
 
-LH_TEST_MAIN(LH_TEST(test_plan__each_question_has_its_sql))
+static void test_plan__ends_for_who_is_gone_or_whose_time_is_over(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_cancel_freep) lh_cancel *cancel = NULL;
+    lh_error err = {0};
+    ask_planned planned;
+    CHECK_OK(lh_arena_new(64 << 20, &arena, &err));
+    CHECK_OK(lh_cancel_new(&cancel, &err));
+    ask_schema schema = schema_of(library, sizeof library / sizeof *library, arena);
+    ask_question question = {.text = LH_STR("How many readers are there?"), .cancel = cancel};
+    CHECK_OK(ask_plan_question(&schema, &question, arena, &planned, &err));
+    question.deadline_ms = 1; /* of a clock that is past it */
+    CHECK(ask_plan_question(&schema, &question, arena, &planned, &err) == LH_CANCELLED);
+    CHECK_STR(lh_str_from(err.message), LH_STR("the question's time went by"));
+    question.deadline_ms = UINT64_MAX;
+    CHECK_OK(ask_plan_question(&schema, &question, arena, &planned, &err));
+    lh_cancel_fire(cancel);
+    CHECK(ask_plan_question(&schema, &question, arena, &planned, &err) == LH_CANCELLED);
+}
+
+LH_TEST_MAIN(LH_TEST(test_plan__each_question_has_its_sql),
+             LH_TEST(test_plan__ends_for_who_is_gone_or_whose_time_is_over))

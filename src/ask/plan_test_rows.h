@@ -619,6 +619,18 @@
      "NOT NULL GROUP BY CAST(\"joined_on\" AS DATE) ORDER BY count(*) DESC NULLS LAST, CAST(\"joined_on\" AS DATE) "
      "LIMIT 1"},
     {"transfers that left late", "SELECT \"transfer_id\" FROM \"transfers\" WHERE \"delay\" > 0"},
+    {"emails of Ann Lee and Bob Ray", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"email\" FROM \"readers\" "
+                                      "WHERE (concat(' ', \"first_name\", ' ', "
+                                      "\"last_name\", ' ') ILIKE '% Ann Lee %' OR concat(' ', \"first_name\", ' ', "
+                                      "\"last_name\", ' ') ILIKE '% Bob Ray %')"},
+    {"email of Ann Lee and age of Bob Ray", ""},
+    {"the pages of books 5, 6 and 7",
+     "SELECT \"book_id\", \"title\", \"pages\" FROM \"books\" WHERE \"book_id\" IN (5, 6, 7)"},
+    {"loans of rdr0001 and RDR0002",
+     "SELECT \"loan_log\".\"loan_id\" FROM \"loan_log\" JOIN \"readers\" ON \"loan_log\".\"reader_id\" = "
+     "\"readers\".\"reader_id\" WHERE lower(\"readers\".\"reader_id\") IN (lower('rdr0001'), lower('RDR0002'))"},
+    {"book 5 loans", "SELECT \"loan_log\".\"loan_id\" FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = "
+                     "\"books\".\"book_id\" WHERE \"books\".\"book_id\" = 5"},
     {"readers named Ann", "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE concat(' ', "
                           "\"first_name\", ' ', \"last_name\", ' ') ILIKE '% Ann %'"},
     {"How many readers are called Ann Lee?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE concat(' ', "

@@ -93,7 +93,7 @@ static size_t times_periods(plan_state *p, size_t at) {
     if (versus || or) next = at + 1;
     if (plan_is_word(p, at, "compared") && plan_is_word(p, at + 1, "to with against")) next = at + 2, versus = true;
     if (next < p->count && plan_is_word(p, next, "in")) next++;
-    n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
+    n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->question->today, &second) : 0;
     if (n && (times_same_year(&f->when, &second) || times_same_year(&second, &f->when))) part = ASK_MONTH;
     ask_part inside =
         p->comparing && (!n || times_period_part(&second) != part) ? times_period_inside(&f->when) : ASK_WHOLE;
@@ -120,9 +120,14 @@ static bool times_is_weekday_of(const plan_state *p, size_t at) {
 
 size_t plan_time(plan_state *p, size_t at) {
     ask_when when;
-    size_t n = ask_when_parse(p->tokens, p->count, at, p->today, &when);
+    size_t n = ask_when_parse(p->tokens, p->count, at, p->question->today, &when);
     const ask_token *t = &p->tokens[at];
-    if (!n) return 0;
+    if (!n || plan_is_full_name(p, at + n - 1)) return 0;
+    bool bare = t->kind == ASK_WORD && (n == 1 || (n == 2 && ask_is(t, "of")));
+    plan_choice value = bare ? plan_best_value(p, at + n - 1) : (plan_choice){0};
+    if (value.there && value.match.score >= 0.95 &&
+        (value.match.ref.table == p->focus || value.match.ref.table == p->entity))
+        return 0; /* weekend orders, of a shift */
     if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
         return 0;                                                                    /* which month of 2025 */
     if (p->grouping && plan_is_word(p, at, "year quarter month week day")) return 0; /* for each month of 2025 */
@@ -265,6 +270,16 @@ static void times_none_in_time(plan_state *p) {
         }
 }
 
+/* "bookings for next month", where they have several dates: which one is to come is not said. */
+static void times_ahead(plan_state *p, const ask_filter *f) {
+    size_t dates = 0;
+    if (!plan_has(f->column) || f->when.kind != ASK_RANGE || !f->when.has_from || f->when.from <= p->question->today)
+        return;
+    for (size_t c = 0; c < p->schema->tables[f->column.table].column_count; c++)
+        dates += plan_temporal(plan_column(p, (ask_ref){f->column.table, (int)c}));
+    if (dates > 1) p->penalty += 0.3;
+}
+
 lh_code plan_times(plan_state *p, lh_error *err) {
     int own = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
     for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
@@ -282,6 +297,7 @@ lh_code plan_times(plan_state *p, lh_error *err) {
         else if (!times_parts(p, i, table)) {
             f->column = plan_date(p, table);
             if (!plan_has(f->column) && table != own && !times_parts(p, i, own)) f->column = plan_date(p, own);
+            times_ahead(p, f);
         }
         if (!plan_has(p->plan.filters[i].column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");
         if (p->plan.filters[i].when.kind == ASK_MONTH_OF_YEAR &&
@@ -323,7 +339,7 @@ lh_code plan_times_said(plan_state *p, lh_error *err) {
                 return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
         }
         if (!times_range(a)) continue;
-        if (sums && a->when.has_from && a->when.from > p->today)
+        if (sums && a->when.has_from && a->when.from > p->question->today)
             return lh_fail(err, LH_INVALID, "the time that is asked for is still to come");
         for (size_t k = 0; k < i; k++) {
             const ask_filter *b = &plan->filters[k];

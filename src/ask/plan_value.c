@@ -181,7 +181,12 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
-    if (f && f->op == ASK_EQ && !f->not&&column->key) p->row_of = m->ref.table;
+    if (f && f->op == ASK_EQ && !f->not&&column->key) {
+        p->row_of = m->ref.table;
+        p->row_filter = -1; /* more of them are values, too */
+        p->row_by = m->ref;
+        p->row_end = next;
+    }
     if (f && p->share && p->fn == ASK_COUNT && !p->plan.measure_count) f->numerator = true; /* share of gold clients */
     value_read(p, m);
 }

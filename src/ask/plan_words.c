@@ -47,17 +47,17 @@ void plan_mark_filler(ask_token *token) {
                 "went "
                 "record records row rows entry entries data dataset table database lake system value values number "
                 "amount "
-                "exist exists existing belong belongs belonging available_ contain_ using use stand stands "
+                "exist exists existing belong belongs belonging using use stand stands "
                 "take takes took taken happen happened happens occur occurred occurs held hold holds "
                 "arranged associated related linked attached assigned registered recorded lasted last ended ends end "
                 "logged listed "
-                "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
+                "person people individual individuals thing things kind kinds respectively corresponding "
                 "set sets far yet already anything something place pls plz details moment usually typically normally "
-                "detail info information subscribed ago time_ times_ between if not_ every exactly_ most_ "
-                "name_ whole entire "
+                "detail info information subscribed ago between if every "
+                "whole entire because "
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
-                "ok hello hi thanks thank mean_ where's how's been's each's"));
+                "ok hello hi thanks thank"));
 }
 
 /* ---- what is asked ---- */
@@ -195,7 +195,8 @@ static const struct {
 static bool form_is_called(const plan_state *p, size_t at, int fn) {
     lexicon_match found[PLAN_MATCHES];
     lh_str behind =
-        lh_str_sub(p->text, (size_t)(p->tokens[at].raw.ptr + p->tokens[at].raw.len - p->text.ptr), p->text.len);
+        lh_str_sub(p->question->text, (size_t)(p->tokens[at].raw.ptr + p->tokens[at].raw.len - p->question->text.ptr),
+                   p->question->text.len);
     bool sign = lh_str_starts(behind, LH_STR(" (")); /* Total (€) */
     bool waits = sign || p->fn >= 0 || p->extreme || p->ordering || p->compare.there || p->tokens[at].capital;
     size_t n = fn == ASK_SUM && (waits || p->tokens[at].plural)
@@ -284,10 +285,9 @@ static size_t form_series(plan_state *p, size_t at) {
 }
 
 static size_t form_share(plan_state *p, size_t at) {
-    size_t row = 0,
-           n = FORM(p, at, &row, "what share of", "what percentage of", "what percent of", "what proportion of",
-                    "what fraction of", "share of", "percentage of", "percent of", "proportion of", "fraction of",
-                    "how many percent of", "rate of_", "percentage", "share", "percent");
+    size_t row = 0, n = FORM(p, at, &row, "what share of", "what percentage of", "what percent of",
+                             "what proportion of", "what fraction of", "share of", "percentage of", "percent of",
+                             "proportion of", "fraction of", "how many percent of", "percentage", "share", "percent");
     if (!n) return 0;
     p->share = true;
     p->fn = ASK_COUNT;
@@ -324,10 +324,9 @@ static bool form_is_value_only(const plan_state *p, size_t at) {
 }
 
 static size_t form_group(plan_state *p, size_t at) {
-    size_t row = 0,
-           n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each", "every",
-                    "broken down by", "grouped by", "group by", "split by", "for all", "at each", "from each",
-                    "on each", "in every", "within each", "segmented by", "across", "by", "based on_");
+    size_t row = 0, n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each",
+                             "every", "broken down by", "grouped by", "group by", "split by", "for all", "at each",
+                             "from each", "on each", "in every", "within each", "segmented by", "across", "by");
     if (n) {
         bool by = row == 20, across = row == 19 || row == 12;
         size_t ignored = 0;
@@ -617,7 +616,8 @@ static size_t form_other(plan_state *p, size_t at) {
              "ends in", "like", "mentioned");
     bool quoted = at + n < p->count && p->tokens[at + n].kind == ASK_QUOTED;
     ask_when when; /* ending in May */
-    if (n > 1 && (row == 20 || row == 21) && ask_when_parse(p->tokens, p->count, at + n - 1, p->today, &when)) n = 0;
+    if (n > 1 && (row == 20 || row == 21) && ask_when_parse(p->tokens, p->count, at + n - 1, p->question->today, &when))
+        n = 0;
     if (n && !quoted && ((row >= 6 && row <= 8) || row == 22) && p->subject < 0)
         return plan_doubt(p, p->tokens[at].raw), n; /* including those without; who like blue */
     if (n) return p->like = row < 11 || row > 21 ? ASK_CONTAINS : row < 17 ? ASK_STARTS : ASK_ENDS, n;
@@ -633,7 +633,8 @@ static size_t form_other(plan_state *p, size_t at) {
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
     }
-    n = FORM(p, at, &row, "are", "is", "were", "was", "that are", "who are", "got", "did", "do");
+    n = FORM(p, at, &row, "are", "is", "were", "was", "that are", "who are", "got", "did", "do", "use", "used", "uses");
+    if (n && row > 8 && !p->share) n = 0;
     if (n) {
         if (row < 4) form_main_verb(p, at);
         if (p->share && p->entity >= 0) p->after_verb = true;

@@ -181,35 +181,43 @@ static void render_like(render *r, const ask_filter *f, lh_str value) {
 
 /* Words of a name: Ann, of "Ann Lee"; Ann Lee, of a first and a last name. */
 static void render_named(render *r, const ask_filter *f) {
-    render_text(r, "concat(' ', ");
-    render_column(r, f->column);
-    if (f->other.column >= 0) render_text(r, ", ' ', "), render_column(r, f->other);
-    render_text(r, ", ' ')");
-    render_pattern(r, f->values[0], "% ", " %");
+    if (f->value_count > 1) lh_buf_char(r->into, '(');
+    for (size_t i = 0; i < f->value_count; i++) {
+        render_text(r, i ? " OR concat(' ', " : "concat(' ', ");
+        render_column(r, f->column);
+        if (f->other.column >= 0) render_text(r, ", ' ', "), render_column(r, f->other);
+        render_text(r, ", ' ')");
+        render_pattern(r, f->values[i], "% ", " %");
+    }
+    if (f->value_count > 1) lh_buf_char(r->into, ')');
 }
 
-static void render_equal(render *r, const ask_filter *f) {
-    bool text = render_column_of(r, f->column)->type != ASK_NUMBER;
-    if (f->value_count > 1) {
-        render_column(r, f->column);
-        render_text(r, f->not? " NOT IN (" : " IN (");
-        for (size_t i = 0; i < f->value_count; i++) {
-            if (i) render_text(r, ", ");
-            lh_buf_sql_string(r->into, f->values[i]);
-        }
-        lh_buf_char(r->into, ')');
-        return;
-    }
-    if (f->folded) render_text(r, "lower("), render_column(r, f->column), lh_buf_char(r->into, ')');
-    else render_column(r, f->column);
-    render_text(r, f->not? " <> " : " = ");
-    if (!text || f->value_count == 0) {
-        render_number(r, f->numbers[0]);
+static void render_value(render *r, const ask_filter *f, lh_str value) {
+    bool digits = value.len && value.len < 16 && render_column_of(r, f->column)->type == ASK_NUMBER;
+    for (size_t i = 0; i < value.len; i++) digits &= value.ptr[i] >= '0' && value.ptr[i] <= '9';
+    if (digits) {
+        lh_buf_append(r->into, value);
         return;
     }
     if (f->folded) render_text(r, "lower(");
-    lh_buf_sql_string(r->into, f->values[0]);
+    lh_buf_sql_string(r->into, value);
     if (f->folded) lh_buf_char(r->into, ')');
+}
+
+static void render_equal(render *r, const ask_filter *f) {
+    bool text = render_column_of(r, f->column)->type != ASK_NUMBER, several = f->value_count > 1;
+    if (f->folded) render_text(r, "lower("), render_column(r, f->column), lh_buf_char(r->into, ')');
+    else render_column(r, f->column);
+    render_text(r, several ? (f->not? " NOT IN (" : " IN (") : f->not? " <> " : " = ");
+    if (!several && (!text || f->value_count == 0)) {
+        render_number(r, f->numbers[0]);
+        return;
+    }
+    for (size_t i = 0; i < f->value_count; i++) {
+        if (i) render_text(r, ", ");
+        render_value(r, f, f->values[i]);
+    }
+    if (several) lh_buf_char(r->into, ')');
 }
 
 static const char *render_op(ask_op op) {
@@ -655,21 +663,17 @@ static lh_code render_order(render *r, lh_error *err) {
     return LH_OK;
 }
 
-void ask_render_names(const ask_schema *schema, const ask_plan *plan, lh_buf *into) {
-    render r = {.schema = schema, .plan = plan, .into = into};
-    const char *lead = "SELECT 1 WHERE ";
-    for (size_t i = 0; i < plan->filter_count; i++) {
-        ask_filter f = plan->filters[i];
-        if (f.op != ASK_NAMED) continue;
-        f.by_way = f.not = false;
-        render_text(&r, lead);
-        render_text(&r, "EXISTS (SELECT 1 FROM ");
-        render_table(&r, f.column.table);
-        render_text(&r, " WHERE ");
-        render_condition(&r, &f);
-        lh_buf_char(into, ')');
-        lead = " AND ";
-    }
+void ask_render_name(const ask_schema *schema, const ask_filter *filter, size_t which, lh_buf *into) {
+    render r = {.schema = schema, .into = into};
+    ask_filter f = *filter;
+    f.by_way = f.not = false;
+    f.values[0] = f.values[which];
+    f.value_count = 1;
+    render_text(&r, "SELECT 1 FROM ");
+    render_table(&r, f.column.table);
+    render_text(&r, " WHERE ");
+    render_condition(&r, &f);
+    render_text(&r, " LIMIT 1");
 }
 
 lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err) {

@@ -66,6 +66,33 @@ static bool keys_self(const ask_column *from, const ask_column *to, lh_str table
     return above && !from->key && to->key && id && from->type == to->type && !from->masked && !to->masked;
 }
 
+/* How much the table looks like the one whose rows the column numbers: 2, its name says so; 1, it is the first column. */
+static int keys_home(const ask_schema *schema, size_t table, size_t column) {
+    const ask_table *of = &schema->tables[table];
+    lh_str stem = of->columns[column].name, name = of->name.name;
+    for (lh_str rest = LH_STR("_id _no _nr _num _number _code _key"); rest.len;) {
+        lh_str end = lh_str_split(&rest, ' ');
+        if (!lh_str_ends(stem, end)) continue;
+        stem.len -= end.len;
+        lh_str one = lh_str_ends(name, LH_STR("s")) ? lh_str_sub(name, 0, name.len - 1) : name;
+        return stem.len && (lh_str_eq_nocase(stem, name) || lh_str_eq_nocase(stem, one)) ? 2 : column == 0;
+    }
+    return column == 0;
+}
+
+/* Of columns of one name that are each unique, those that another table is the home of lead there, also one to one: the number of a booking
+ * in reviews, of which a booking has one. Nothing leads to them. */
+static bool keys_lead(const ask_schema *schema, size_t t, size_t c, size_t u, size_t d) {
+    const ask_column *from = &schema->tables[t].columns[c], *to = &schema->tables[u].columns[d];
+    int home = keys_home(schema, u, d);
+    for (size_t w = 0; w < schema->table_count; w++)
+        for (size_t e = 0; w != u && w != t && e < schema->tables[w].column_count; e++)
+            if (schema->tables[w].columns[e].key && lh_str_eq_nocase(schema->tables[w].columns[e].name, to->name) &&
+                keys_home(schema, w, e) > home)
+                return false;
+    return !from->key || (ask_names_key(from->name) && home > keys_home(schema, t, c));
+}
+
 lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
     ask_key *keys = LH_ARENA_ARRAY(arena, ask_key, ASK_KEYS_MAX);
     LH_TRY(lh_arena_check(arena, err));
@@ -86,8 +113,8 @@ lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
                                 !lh_str_eq_nocase(from->name, LH_STR("name"));
                     bool id =
                         lh_str_eq_nocase(to->name, LH_STR("id")) && keys_names(from->name, schema->tables[u].name.name);
-                    if (!to->key || from->key || to->masked || from->type != to->type ||
-                        (!same && !id && !keys_within(from, to)))
+                    if (!to->key || to->masked || from->type != to->type || (!same && !id && !keys_within(from, to)) ||
+                        (same ? !keys_lead(schema, t, c, u, d) : from->key))
                         continue;
                     if (keys_has(schema, (ask_ref){(int)t, (int)c}, (int)u)) continue;
                     schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, {(int)u, (int)d}, false};

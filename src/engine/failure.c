@@ -2,7 +2,8 @@
  *     LINE 3: SELECT a, b FROM t
  *                       ^
  * where the line is shortened ("...") when long, and the mark stands where a terminal shows the place: the width of what is
- * before it, in which a tab counts nothing. The place is found again in the text itself. */
+ * before it, in which a tab counts nothing. The place is found again in the text itself; where what is shown of a long line stands
+ * in it twice, there is none. */
 #include "engine/engine_internal.h"
 #include "engine/hot.h"
 #include "engine/sql_lex.h"
@@ -95,6 +96,14 @@ static size_t failure_bytes(lh_str text, size_t columns) {
     return columns == 0 ? at : SIZE_MAX;
 }
 
+/* Where the shown part of a line stands in it: at its end, where nothing was left out there. SIZE_MAX: nowhere, or it is not known where. */
+static size_t failure_part(lh_str line, lh_str part, bool to_end) {
+    if (to_end) return lh_str_ends(line, part) ? line.len - part.len : SIZE_MAX;
+    size_t found = lh_str_search(line, part);
+    bool again = found != SIZE_MAX && lh_str_search(lh_str_sub(line, found + 1, SIZE_MAX), part) != SIZE_MAX;
+    return again ? SIZE_MAX : found;
+}
+
 /* Offset of the shown place within `whole`, or SIZE_MAX. `line` is counted within the statement, from 1. */
 static size_t failure_find(lh_str whole, size_t offset, lh_str shown_line, size_t caret, uint64_t line) {
     size_t at = offset;
@@ -105,13 +114,15 @@ static size_t failure_find(lh_str whole, size_t offset, lh_str shown_line, size_
     }
     lh_str rest = lh_str_sub(whole, at, SIZE_MAX);
     lh_str source = lh_str_sub(rest, 0, lh_str_find(rest, '\n')), part = source;
+    bool to_end = true;
     if (lh_str_starts(shown_line, LH_STR("..."))) {
         if (caret < 3) return SIZE_MAX;
         caret -= 3;
         part = lh_str_sub(shown_line, 3, SIZE_MAX);
-        if (lh_str_ends(part, LH_STR("..."))) part.len -= 3;
+        to_end = lh_str_ends(source, part);
+        if (!to_end && lh_str_ends(part, LH_STR("..."))) part.len -= 3;
     }
-    size_t found = lh_str_search(source, part), before = failure_bytes(part, caret);
+    size_t found = failure_part(source, part, to_end), before = failure_bytes(part, caret);
     return found == SIZE_MAX || before == SIZE_MAX ? SIZE_MAX : at + found + before;
 }
 

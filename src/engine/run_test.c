@@ -174,6 +174,16 @@ static void test_engine__errors_have_their_place(void) {
     }
 }
 
+#define LONG                                                                                                           \
+    "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30"
+static void test_engine__an_error_in_what_stands_twice_has_no_wrong_place(void) {
+    LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
+    static const char sql[] = "SELECT " LONG ", a, " LONG " FROM range(3) r(a) UNION ALL SELECT " LONG ", a, " LONG
+                              " FROM range(3) r(b)"; /* DuckDB shows only what is around the second a */
+    CHECK(suite_try(s, sql, LH_FORMAT_JSON) == LH_INVALID && strstr(s->err.message, "\"a\""));
+    CHECK(s->err.line == 0 && s->err.column == 0);
+}
+
 static void test_engine__empty_results_are_whole_answers(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     const char *sql = "SELECT 1 AS a, 'x' AS b WHERE false";
@@ -283,6 +293,8 @@ LH_TEST_MAIN(LH_TEST(test_engine__a_reader_changes_nothing), LH_TEST(test_engine
              LH_TEST(test_engine__an_answer_has_a_largest_size),
              LH_TEST(test_engine__a_reader_that_takes_no_more_ends_the_query),
              LH_TEST(test_engine__the_last_statement_is_the_answer), LH_TEST(test_engine__a_transaction_is_whole),
-             LH_TEST(test_engine__errors_have_their_place), LH_TEST(test_engine__empty_results_are_whole_answers),
-             LH_TEST(test_engine__parameters_are_values), LH_TEST(test_engine__parameters_that_do_not_fit_are_named),
+             LH_TEST(test_engine__errors_have_their_place),
+             LH_TEST(test_engine__an_error_in_what_stands_twice_has_no_wrong_place),
+             LH_TEST(test_engine__empty_results_are_whole_answers), LH_TEST(test_engine__parameters_are_values),
+             LH_TEST(test_engine__parameters_that_do_not_fit_are_named),
              LH_TEST(test_engine__a_session_is_one_connection), LH_TEST(test_engine__a_session_says_what_is_wrong))

@@ -96,6 +96,28 @@ def test_a_value_that_a_model_made_up_refuses_the_question(modelled):
     assert not any("C003" in item["statement"] for item in lake.call("GET", "/access/audit?limit=50", 200)["items"])  # it did not run
 
 
+def statements(lake):
+    return [item["statement"] for item in lake.call("GET", "/access/audit?limit=100", 200)["items"]]
+
+
+@pytest.mark.parametrize("first, why", [("SELECT nope FROM clients WHERE client_id = 'C003'", "nope"), ("SELECT wages FROM payroll WHERE id = 3 OR 'C003' = ''", "payroll"), ("SELECT secret FROM clients WHERE client_id = 'C003'", "secret")])
+def test_a_statement_that_does_not_bind_goes_back_and_nothing_of_it_runs(modelled, first, why):
+    lake, model = modelled(content(first), content("SELECT count(*) FROM clients WHERE tier = 'gold'"))
+    got = ask(lake.server, "how many gold clients live in Miami?", lake.agent)
+    assert (got["rows"], got["repairs"]) == ([[20]], 1), got  # not refused by its literal: it is bound before that is looked at
+    assert why in model.seen[-1][2]["messages"][-1]["content"]
+    assert not any("C003" in statement for statement in statements(lake)) and any("tier = 'gold'" in statement for statement in statements(lake))
+
+
+def test_a_verified_question_of_what_is_not_seen_is_not_run(modelled):
+    lake, model = modelled(content("NONE"))
+    lake.call("POST", "/ask/examples", 201, {"question": "What do we pay?", "sql": "SELECT sum(wages) + 4711 FROM payroll"})
+    before = sum("4711" in statement for statement in statements(lake))  # the administrator's
+    got = ask(lake.server, "what do we pay?", lake.agent)
+    assert got["refused"] and "payroll" not in json.dumps(got) and sum("4711" in statement for statement in statements(lake)) == before
+    assert ask(lake.server, "what do we pay?", ADMIN)["rows"] == [[190 + 4711]]
+
+
 @pytest.mark.parametrize("question, sql, rows, confidence, doubts", [
     ("frobnicate the gold clients", "SELECT count(*) FROM clients WHERE tier = 'gold'", [[20]], 0.5, []),
     ("frobnicate client c003", "SELECT count(*) FROM clients WHERE client_id = 'C003'", [[1]], 0.5, []),
