@@ -3,7 +3,8 @@
  * that share. A sentence also speaks of what is spoken of around it ("## Reset", "Hold the button."), so a part of the nearness of its
  * headings, or of the sentence before it, is added. What follows the best sentence is said with it.
  *
- * Some sentence is always the nearest, also where none is an answer: the best must be near enough itself. */
+ * Some sentence is always the nearest, also where none is an answer: the best must be near enough itself, or stand under what is
+ * asked, and speak of who or what is asked about. */
 #include "rag/rag_internal.h"
 
 enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3, EXTRACT_ROUNDS = 4 };
