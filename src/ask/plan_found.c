@@ -342,6 +342,27 @@ static bool plan_on_rows_of(plan_state *p, int table, size_t words, size_t at) {
     return true;
 }
 
+/* "the total of unpaid fines": of their one amount, rather than how many they are. */
+static bool plan_on_total(plan_state *p, int table, size_t at) {
+    ask_ref amount = {table, -1};
+    size_t amounts = 0;
+    bool of = false;
+    for (size_t i = at > 5 ? at - 5 : 0; i < at; i++)
+        of |= plan_is_word(p, i, "total sum") && plan_is_word(p, i + 1, "of");
+    if (p->fn != ASK_SUM || p->ordering || !of) return false;
+    for (size_t c = 0; c < p->schema->tables[table].column_count; c++) {
+        const ask_column *column = &p->schema->tables[table].columns[c];
+        if (plan_numeric(column) && lh_str_search(column->name, LH_STR("amount")) != SIZE_MAX)
+            amount.column = (int)c, amounts++;
+    }
+    if (amounts != 1) return false;
+    plan_measure(p, ASK_SUM, amount);
+    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, amount)->name));
+    p->fn = -1;
+    p->focus = table;
+    return true;
+}
+
 /* How many of them. */
 static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
     if (p->share) p->parts_before = p->plan.filter_count;
@@ -387,6 +408,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->focus = table;
         return;
     }
+    if (plan_on_total(p, table, at)) return;
     if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering && !p->how_much)) {
         plan_count_table(p, table, words, at);
         return;
@@ -567,8 +589,13 @@ static bool plan_is_dated(const plan_state *p, size_t at) {
 }
 
 /* "no email": without one. */
-static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at) {
+static void plan_without_column(plan_state *p, const lexicon_match *found, size_t at) {
     const ask_token *said = &p->tokens[at];
+    lexicon_match own = *found, *m = &own;
+    for (size_t c = 0; p->entity >= 0 && found->ref.table != p->entity && !plan_elsewhere(p, found->ref.table) &&
+                       c < p->schema->tables[p->entity].column_count;
+         c++) /* trips without fuel: none of their own, whatever their vehicle's is */
+        if (lexicon_column_named(p->lex, (ask_ref){p->entity, (int)c}, said)) m->ref = (ask_ref){p->entity, (int)c};
     bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
     if (verb) plan_doubt(p, said->raw); /* never emailed: not one without an address */
     if (plan_elsewhere(p, m->ref.table) && plan_temporal(plan_column(p, m->ref)) &&
@@ -626,6 +653,13 @@ static void plan_on_flag(plan_state *p, ask_ref ref, size_t at) {
     p->focus = ref.table;
 }
 
+/* "makers with more than 100 planes", "city with the most readers" */
+static bool plan_begins_kinds(const plan_state *p, size_t next) {
+    if (p->tokens[next - 1].plural && plan_is_word(p, next, "with where having that who which whose")) return true;
+    return plan_is_word(p, next, "with") && (plan_is_word(p, next + 1, "most fewest highest lowest") ||
+                                             plan_is_word(p, next + 2, "most fewest highest lowest"));
+}
+
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     ask_ref ref = m->ref;
     p->pair = 0;
@@ -643,16 +677,16 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         plan_order_column(p, ref);
         return;
     }
+    if (column->type == ASK_BOOL && p->tokens[at].negated) { /* total of unpaid fines */
+        plan_on_flag(p, ref, at);
+        return;
+    }
     if (p->fn >= 0 && p->value_end == at && at && plan_is_filtered(p, ref, at)) return; /* high priority tickets */
     if (p->fn >= 0 && !plan_is_so(p, ref, next)) {
         plan_measure_column(p, ref, next);
         return;
     }
-    bool first = p->lead == LEAD_NONE && at == 0 && p->tokens[next - 1].plural && column->type == ASK_TEXT && after &&
-                 ask_in(after->word, "with where having that who which whose"); /* makers with more than 100 planes */
-    first |= p->lead == LEAD_NONE && at == 0 && column->type == ASK_TEXT && after && ask_is(after, "with") &&
-             (plan_is_word(p, next + 1, "most fewest highest lowest") ||
-              plan_is_word(p, next + 2, "most fewest highest lowest"));
+    bool first = p->lead == LEAD_NONE && at == 0 && column->type == ASK_TEXT && plan_begins_kinds(p, next);
     bool behind = (p->extreme && p->extreme_at + 1 == at) || (at && ask_in(p->tokens[at - 1].word, "which what"));
     bool unit = behind && p->lead == LEAD_WHICH && p->lead_open && ask_in(column->name, "year month day week hour") &&
                 p->entity < 0 && !plan_has(p->entity_column); /* the worst day, which month */

@@ -23,7 +23,7 @@ static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
     const ask_token whole = tokens[i];
     lexicon_match found[PLAN_MATCHES];
     bool inactive = lh_str_starts(whole.word, LH_STR("in")) && whole.word.len > 7;
-    if (whole.word.len < 7 || (!lh_str_starts(whole.word, LH_STR("un")) && !inactive)) return false;
+    if (whole.word.len < 6 || (!lh_str_starts(whole.word, LH_STR("un")) && !inactive)) return false;
     lh_str *const parts[] = {&tokens[i].word, &tokens[i].one};
     for (size_t k = 0; k < 2; k++) *parts[k] = lh_str_sub(*parts[k], 2, parts[k]->len);
     tokens[i].stem = lexicon_stem(p->lex, tokens[i].one);
@@ -31,7 +31,7 @@ static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
     for (size_t k = 0; k < n; k++)
         tokens[i].negated |= found[k].score >= 0.9 && plan_column(p, found[k].ref)->type == ASK_BOOL;
     n = lexicon_values(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
-    for (size_t k = 0; k < n; k++) tokens[i].negated |= found[k].score >= 0.9;
+    for (size_t k = 0; k < n && whole.word.len > 6; k++) tokens[i].negated |= found[k].score >= 0.9;
     if (!tokens[i].negated) tokens[i] = whole;
     return tokens[i].negated;
 }

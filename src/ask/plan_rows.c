@@ -577,6 +577,7 @@ static bool rows_over(plan_state *p, size_t at, int table) {
     ask_filter *f = plan_filter(p, end, ASK_IN_TIME);
     if (!f) return false;
     f->stated = true;
+    plan_place(p, end);
     f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}
                    : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->question->today};
     f->or_null = runs;
@@ -587,6 +588,25 @@ static bool rows_over(plan_state *p, size_t at, int table) {
     if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today + 1};
     plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
     return true;
+}
+
+/* "with an expired licence", of when it expires; how many words. */
+static size_t rows_expired(plan_state *p, size_t at) {
+    static const char ends[] = "expires expired expiry expiration";
+    int said = p->entity >= 0 ? p->entity : p->main_table;
+    ask_ref end = PLAN_NONE;
+    size_t count = 0;
+    if (!plan_is_word(p, at, "expired lapsed") || at + 1 >= p->count) return 0;
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        ask_ref one = said < 0 || t == said ? plan_date_called(p, t, ends, PLAN_NONE) : PLAN_NONE;
+        if (plan_has(one) && lexicon_column_named(p->lex, one, &p->tokens[at + 1])) end = one, count++;
+    }
+    ask_filter *f = count == 1 ? plan_filter(p, end, ASK_IN_TIME) : NULL;
+    if (!f) return 0;
+    f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today};
+    f->stated = true;
+    plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
+    return 2;
 }
 
 /* "when does lease 5 end", "when did it start" */
@@ -644,6 +664,8 @@ size_t plan_on_state(plan_state *p, size_t at) {
     bool before = false;
     if (p->lead == LEAD_WHEN && rows_when(p, at)) return 1;
     if (p->tokens[at].kind != ASK_WORD || p->grouping) return 0;
+    size_t expired = rows_expired(p, at);
+    if (expired) return expired;
     int table = rows_of_state(p, at, &before);
     if (table >= 0 && rows_has_value(p, at, table)) return 0;
     bool none = before && p->not && plan_elsewhere(p, table); /* no open tickets: none that are open */
