@@ -122,7 +122,6 @@ lh_code lh_breaks_begin(lh_breaks *breaks, lh_str text, lh_error *err) {
 
 /* ---- no end ---- */
 
-static bool breaks_is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool breaks_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
 /* The word at the end of the piece, with its point; longer than an abbreviation: none. */
@@ -202,14 +201,14 @@ static lh_str breaks_lower(lh_str word, char into[BREAKS_WORD_BYTES + 1]) {
 
 static bool breaks_has_digit(lh_str word) {
     for (size_t i = 0; i < word.len; i++)
-        if (breaks_is_digit(word.ptr[i])) return true;
+        if (lh_is_digit(word.ptr[i])) return true;
     return false;
 }
 
 /* Digits and points. */
 static bool breaks_is_number(lh_str word) {
     for (size_t i = 0; i < word.len; i++)
-        if (!breaks_is_digit(word.ptr[i]) && word.ptr[i] != '.') return false;
+        if (!lh_is_digit(word.ptr[i]) && word.ptr[i] != '.') return false;
     return word.len > 0;
 }
 

@@ -42,6 +42,7 @@ lh_str lh_str_split(lh_str *rest, char separator);
 /* Copies to the heap. Owned: *ret is freed with lh_str_free(); also NUL-terminated. Errors: NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_str_dup(lh_str s, lh_str *ret);
 void lh_str_free(lh_str s);
+static inline bool lh_is_digit(int c) { return c >= '0' && c <= '9'; } /* of ASCII, whatever the locale */
 static inline void lh_str_freep(lh_str *s) {
     lh_str_free(*s);
     *s = LH_STR_NONE;

@@ -44,8 +44,7 @@ static unsigned char lex_peek(const lexer *lex, size_t ahead) {
 static bool is_word_start(unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
 }
-static bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
-static bool is_word_part(unsigned char c) { return is_word_start(c) || is_digit(c) || c == '$'; }
+static bool is_word_part(unsigned char c) { return is_word_start(c) || lh_is_digit(c) || c == '$'; }
 static bool is_space(unsigned char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
 
 static lh_code lex_push(lexer *lex, size_t from, lh_sql_kind kind) {
@@ -116,14 +115,14 @@ static lh_code lex_dollar(lexer *lex) {
     size_t from = lex->at, end = from + 1;
     const char *p = lex->sql.ptr;
     size_t len = lex->sql.len;
-    if (end < len && is_digit((unsigned char)p[end])) {
-        while (end < len && is_digit((unsigned char)p[end])) end++;
+    if (end < len && lh_is_digit((unsigned char)p[end])) {
+        while (end < len && lh_is_digit((unsigned char)p[end])) end++;
         lex->at = end;
         if (end < len && is_word_part((unsigned char)p[end]))
             return lex_fail(lex, from, "a parameter number runs into a word");
         return lex_push(lex, from, LH_SQL_PARAM);
     }
-    while (end < len && (is_word_start((unsigned char)p[end]) || is_digit((unsigned char)p[end]))) end++;
+    while (end < len && (is_word_start((unsigned char)p[end]) || lh_is_digit((unsigned char)p[end]))) end++;
     if (end < len && p[end] == '$') {
         lh_str tag = {p + from, end + 1 - from};
         size_t close = lh_str_search((lh_str){p + end + 1, len - end - 1}, tag);
@@ -138,7 +137,7 @@ static lh_code lex_dollar(lexer *lex) {
 
 static size_t lex_digits(lexer *lex) {
     size_t from = lex->at;
-    while (is_digit(lex_peek(lex, 0)) || (lex_peek(lex, 0) == '_' && lex->at > from)) lex->at++;
+    while (lh_is_digit(lex_peek(lex, 0)) || (lex_peek(lex, 0) == '_' && lex->at > from)) lex->at++;
     return lex->at - from;
 }
 
@@ -151,8 +150,8 @@ static lh_code lex_number(lexer *lex) {
         (void)lex_digits(lex);
     }
     unsigned char e = lex_peek(lex, 0), sign = lex_peek(lex, 1);
-    if ((e == 'e' || e == 'E') && (is_digit(sign) || ((sign == '+' || sign == '-') && is_digit(lex_peek(lex, 2))))) {
-        lex->at += is_digit(sign) ? 1 : 2;
+    if ((e == 'e' || e == 'E') && (lh_is_digit(sign) || ((sign == '+' || sign == '-') && lh_is_digit(lex_peek(lex, 2))))) {
+        lex->at += lh_is_digit(sign) ? 1 : 2;
         (void)lex_digits(lex);
     }
     if (is_word_part(lex_peek(lex, 0)) && lex->at < lex->sql.len)
@@ -196,7 +195,7 @@ static lh_code lex_one(lexer *lex) {
     if (c == '\'') return lex_quoted(lex, from, '\'', false, LH_SQL_STRING);
     if (c == '"') return lex_quoted(lex, from, '"', false, LH_SQL_QUOTED);
     if (c == '$') return lex_dollar(lex);
-    if (is_digit(c) || (c == '.' && is_digit(next))) return lex_number(lex);
+    if (lh_is_digit(c) || (c == '.' && lh_is_digit(next))) return lex_number(lex);
     if (is_word_start(c)) return lex_word(lex);
     if (c < 0x20 || c == 0x7F) return lex_fail(lex, from, "a control character stands outside quotes");
     lex->at += (c == ':' && (next == ':' || next == '=')) || (c == '=' && next == '>') ? 2 : 1;

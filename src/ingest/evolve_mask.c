@@ -6,11 +6,10 @@
 
 enum { MASK_DIGITS = 7, MASK_TOKEN = 20, MASK_VALUE_BYTES = 80 };
 
-static bool mask_is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool mask_is_alpha(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
 }
-static bool mask_is_word(char c) { return mask_is_digit(c) || mask_is_alpha(c); }
+static bool mask_is_word(char c) { return lh_is_digit(c) || mask_is_alpha(c); }
 
 bool evolve_mask_name(lh_str column) { /* names of secrets and of texts, beside those of personal data */
     static const char *const words[] = {"account", "fax",      "gender",  "religion", "health",      "password",
@@ -27,7 +26,7 @@ static void mask_shape(lh_str value, lh_buf *into) {
         if ((unsigned char)c >= 0x80) {
             if ((unsigned char)c >= 0xC0) lh_buf_char(into, 'x'); /* one for each character */
         } else {
-            lh_buf_char(into, mask_is_digit(c) ? '9' : c >= 'A' && c <= 'Z' ? 'X' : mask_is_alpha(c) ? 'x' : c);
+            lh_buf_char(into, lh_is_digit(c) ? '9' : c >= 'A' && c <= 'Z' ? 'X' : mask_is_alpha(c) ? 'x' : c);
         }
     }
 }
@@ -37,7 +36,7 @@ static size_t mask_digits(lh_str value, size_t at, size_t *ret) {
     size_t digits = 0, end = at;
     for (size_t i = at; i < value.len; i++) {
         char c = value.ptr[i];
-        if (mask_is_digit(c)) digits++, end = i + 1;
+        if (lh_is_digit(c)) digits++, end = i + 1;
         else if (!memchr(" -.()/+:", c, 8) || i - end >= 2) break;
     }
     *ret = digits;
@@ -50,13 +49,13 @@ static size_t mask_date(lh_str value, size_t at) {
     char separator = '\0';
     for (; i <= value.len; i++) {
         char c = i < value.len ? value.ptr[i] : '\0';
-        if (mask_is_digit(c)) {
+        if (lh_is_digit(c)) {
             if (++digits > 4) return at;
             continue;
         }
         if (digits == 0) return at;
         parts++;
-        bool goes_on = i + 1 < value.len && mask_is_digit(value.ptr[i + 1]) && memchr("-./:", c, 4) && c &&
+        bool goes_on = i + 1 < value.len && lh_is_digit(value.ptr[i + 1]) && memchr("-./:", c, 4) && c &&
                        (!separator || c == separator);
         if (!goes_on) break;
         separator = c;
@@ -69,7 +68,7 @@ static size_t mask_date(lh_str value, size_t at) {
 /* A word with an '@', or a long one of letters and digits: a handle, a key. */
 static bool mask_hides_word(lh_str word) {
     size_t digits = 0, letters = 0;
-    for (size_t i = 0; i < word.len; i++) digits += mask_is_digit(word.ptr[i]), letters += mask_is_alpha(word.ptr[i]);
+    for (size_t i = 0; i < word.len; i++) digits += lh_is_digit(word.ptr[i]), letters += mask_is_alpha(word.ptr[i]);
     bool handle = lh_str_find(word, '@') < word.len && letters > 0;
     return handle || (digits >= 4 && letters >= 2 && word.len >= MASK_TOKEN);
 }
@@ -83,12 +82,12 @@ static size_t mask_next(lh_str value, size_t at, bool inside, lh_buf *into) {
     size_t digits = 0, word = mask_word_end(value, at);
     if (!inside && word > at && mask_hides_word(lh_str_sub(value, at, word - at)))
         return lh_buf_append(into, LH_STR("[token]")), word;
-    if (mask_is_digit(value.ptr[at]) || value.ptr[at] == '+') {
+    if (lh_is_digit(value.ptr[at]) || value.ptr[at] == '+') {
         size_t date = mask_date(value, at), end = mask_digits(value, at, &digits);
         if (date > at && !inside) return lh_buf_append(into, lh_str_sub(value, at, date - at)), date;
         if (digits >= MASK_DIGITS) return lh_buf_append(into, LH_STR("[digits]")), end;
-        if (end > at && mask_is_digit(value.ptr[at])) /* short: this number only */
-            for (end = at; end < value.len && mask_is_digit(value.ptr[end]);) end++;
+        if (end > at && lh_is_digit(value.ptr[at])) /* short: this number only */
+            for (end = at; end < value.len && lh_is_digit(value.ptr[end]);) end++;
         else end = at + 1;
         return lh_buf_append(into, lh_str_sub(value, at, end - at)), end;
     }

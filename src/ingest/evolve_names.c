@@ -80,14 +80,13 @@ static bool names_is(lh_str word, const char *text) { /* asked millions of times
     return word.len && word.ptr[0] == text[0] && lh_str_eq(word, lh_str_from(text));
 }
 
-static bool names_is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool names_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static bool names_is_lower(char c) { return (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80; }
 
 /* Does a word begin at `at`, whose left neighbour belongs to one too? */
 static bool names_breaks(lh_str name, size_t at) {
     char before = name.ptr[at - 1], c = name.ptr[at], after = at + 1 < name.len ? name.ptr[at + 1] : '\0';
-    if (names_is_digit(c) != names_is_digit(before)) return true;
+    if (lh_is_digit(c) != lh_is_digit(before)) return true;
     if (names_is_upper(c) && names_is_lower(before)) return true;
     return names_is_upper(c) && names_is_upper(before) && names_is_lower(after) && (unsigned char)after < 0x80;
 }
@@ -97,7 +96,7 @@ size_t evolve_name_words(lh_str name, char *text, lh_str *words) {
     bool inside = false;
     for (size_t i = 0; i <= name.len; i++) {
         char c = i < name.len ? name.ptr[i] : ' ';
-        bool letter = names_is_digit(c) || names_is_upper(c) || names_is_lower(c);
+        bool letter = lh_is_digit(c) || names_is_upper(c) || names_is_lower(c);
         if (inside && (!letter || names_breaks(name, i))) {
             if (count < EVOLVE_WORDS) words[count++] = (lh_str){text + from, used - from};
             inside = false;
@@ -140,7 +139,7 @@ static double names_edit(lh_str a, lh_str b) {
 static double names_word_match(lh_str a, lh_str b) {
     lh_str shorter = a.len < b.len ? a : b, longer = a.len < b.len ? b : a;
     if (lh_str_eq(a, b)) return 1;
-    if (names_is_digit(a.ptr[0]) || names_is_digit(b.ptr[0])) return 0;
+    if (lh_is_digit(a.ptr[0]) || lh_is_digit(b.ptr[0])) return 0;
     if (names_mean_the_same(a, b)) return 0.9;
     if (longer.len == shorter.len + 1 && lh_str_starts(longer, shorter) && longer.ptr[longer.len - 1] == 's')
         return 0.95;
@@ -157,7 +156,7 @@ static double names_weight(lh_str word) {
 
 /* Do two words that are left without a partner tell the names apart? */
 static bool names_oppose(lh_str a, lh_str b) {
-    if (names_is_digit(a.ptr[0]) && names_is_digit(b.ptr[0])) return true;
+    if (lh_is_digit(a.ptr[0]) && lh_is_digit(b.ptr[0])) return true;
     for (size_t i = 0; i < sizeof names_opposite / sizeof *names_opposite; i++)
         if ((names_is(a, names_opposite[i][0]) && names_is(b, names_opposite[i][1])) ||
             (names_is(a, names_opposite[i][1]) && names_is(b, names_opposite[i][0])))

@@ -18,7 +18,7 @@ typedef struct {
 } answer;
 
 static bool answer_is_digit(lh_str text, size_t at) {
-    return at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9';
+    return at < text.len && lh_is_digit(text.ptr[at]);
 }
 
 /* A number of at most nine digits; *at goes behind it. */

@@ -16,7 +16,6 @@ enum {
     SENTENCES_PATH_BYTES = 500,
 };
 
-static bool sentences_is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool sentences_is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 
 /* "- ", "* ", "> ", "# ", "3. ", "3) " and "- [ ] " at the beginning of a line. */
@@ -24,7 +23,7 @@ static size_t sentences_list_mark(lh_str line) {
     size_t at = 0;
     while (at < line.len && strchr(" \t#>*-+|", line.ptr[at])) at++;
     size_t digits = at;
-    while (digits < line.len && sentences_is_digit(line.ptr[digits])) digits++;
+    while (digits < line.len && lh_is_digit(line.ptr[digits])) digits++;
     bool numbered =
         digits > at && digits + 1 < line.len && strchr(".)", line.ptr[digits]) && line.ptr[digits + 1] == ' ';
     if (numbered) return digits + 2;
@@ -184,7 +183,7 @@ static bool sentences_is_titled(const sentences_plain *p, lh_str line, lh_str ne
     line = lh_str_trim(line);
     if (!sentences_has_room(p, line, next) || lh_str_trim(next).len < p->width / 4 * 3) return false;
     for (size_t i = 0; i < line.len; i++)
-        if (sentences_is_digit(line.ptr[i]) || strchr(".:!?|@", line.ptr[i])) return false;
+        if (lh_is_digit(line.ptr[i]) || strchr(".:!?|@", line.ptr[i])) return false;
     return sentences_is_capital(line.ptr[0]) && line.len <= SENTENCES_SHOUT_BYTES;
 }
 
@@ -198,7 +197,7 @@ static bool sentences_is_underlined(const sentences_plain *p, lh_str line, lh_st
 static bool sentences_is_shouted(lh_str line) {
     size_t capitals = 0, at = 0;
     line = lh_str_trim(line);
-    while (at < line.len && (sentences_is_digit(line.ptr[at]) || strchr(". ", line.ptr[at]))) at++;
+    while (at < line.len && (lh_is_digit(line.ptr[at]) || strchr(". ", line.ptr[at]))) at++;
     for (; at < line.len && (sentences_is_capital(line.ptr[at]) || strchr(" -&/'", line.ptr[at])); at++)
         capitals += sentences_is_capital(line.ptr[at]);
     return capitals >= 4 && at == line.len && line.len <= SENTENCES_SHOUT_BYTES;
@@ -256,7 +255,7 @@ static size_t sentences_image(lh_str text, size_t at, lh_str *ret_words) {
 }
 
 static bool sentences_is_word(char c) {
-    return sentences_is_digit(c) || sentences_is_capital(c) || (c >= 'a' && c <= 'z');
+    return lh_is_digit(c) || sentences_is_capital(c) || (c >= 'a' && c <= 'z');
 }
 static bool sentences_is_space(lh_str text, size_t at) { return at >= text.len || strchr(" \t\n", text.ptr[at]); }
 

@@ -57,11 +57,10 @@ static bool words_is_common(lh_str lower) {
     return lh_str_is_in(lower, words_common, sizeof words_common / sizeof *words_common);
 }
 
-static bool words_is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static bool words_has_digit(lh_str word) {
     for (size_t i = 0; i < word.len; i++)
-        if (words_is_digit(word.ptr[i])) return true;
+        if (lh_is_digit(word.ptr[i])) return true;
     return false;
 }
 
@@ -74,7 +73,7 @@ static lh_str words_number(lh_str word, lh_arena *arena) {
         if (!groups) number[length++] = word.ptr[i];
     }
     size_t zeros = 0;
-    while (zeros + 1 < length && number[zeros] == '0' && words_is_digit(number[zeros + 1])) zeros++;
+    while (zeros + 1 < length && number[zeros] == '0' && lh_is_digit(number[zeros + 1])) zeros++;
     return lh_arena_dup(arena, (lh_str){number + zeros, length - zeros});
 }
 
