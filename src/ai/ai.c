@@ -7,8 +7,7 @@
 enum {
     AI_HEALTH_PAUSE_MS = 1000,
     AI_HEALTH_TIMEOUT_MS = 3000,
-    AI_HEALTH_ARENA_BYTES = 64 << 20,
-    AI_MODEL_ARENA_BYTES = 1 << 20
+    AI_HEALTH_ARENA_BYTES = 64 << 20
 };
 
 const char *const lh_ai_task_names[LH_AI_TASKS] = {"embed", "generate", "rerank"};
@@ -97,17 +96,25 @@ lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena 
     return lh_arena_check(arena, err);
 }
 
-bool lh_ai_has_changed(lh_ai *ai, lh_ai_task task, const lh_ai_model *of, int64_t *ret_since_ms) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+static bool ai_differs(lh_ai *ai, lh_ai_task task, const lh_ai_model *of, lh_arena *arena, lh_ai_model *ret,
+                       int64_t *ret_since_ms) {
     ai_model *model = NULL;
-    if (lh_arena_new(AI_VERSION_ARENA_BYTES, &arena, NULL) != LH_OK ||
-        ai_models_take(ai, task, &(lh_ai_call){.model = of->name}, &model, NULL) != LH_OK)
-        return false;
-    const lh_ai_model now = {lh_str_from(model->ops->name), model->name, ai_model_version(model, arena)};
-    bool changed = now.version.len && !lh_ai_is_same(&now, of);
+    if (ai_models_take(ai, task, &(lh_ai_call){.model = of->name}, &model, NULL) != LH_OK) return false;
+    *ret =
+        (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name), ai_model_version(model, arena)};
+    pthread_mutex_lock(&ai->lock);
     *ret_since_ms = model->since_ms;
+    pthread_mutex_unlock(&ai->lock);
     ai_models_release(ai, model);
-    return changed;
+    return ret->version.len && !lh_ai_is_same(ret, of);
+}
+
+/* Looked at once more: what differs may be newer than what is known here of the registry. */
+bool lh_ai_has_changed(lh_ai *ai, lh_ai_task task, const lh_ai_model *of, lh_arena *arena, lh_ai_model *ret,
+                       int64_t *ret_since_ms) {
+    if (!ai_differs(ai, task, of, arena, ret, ret_since_ms)) return false;
+    lh_ai_follow(ai);
+    return ai_differs(ai, task, of, arena, ret, ret_since_ms);
 }
 
 /* What each list of models tells of one. */

@@ -119,7 +119,7 @@ typedef struct lh_ai_definition {
 enum { LH_AI_VERSIONS_MAX = 4 };
 /* Adds a model beside the configured one, or in the place of the added one of that name, which serves its last calls. versions: of one
  * name and task, 1 to LH_AI_VERSIONS_MAX of them; the first does the calls, the others are superseded: each does those that ask for its
- * version. One that is there already stays loaded. Loads and asks nothing. Errors: INVALID, CONFLICT (the configuration has that
+ * version, loaded for the first of them. The first stays as it is where it is there already. Loads and asks nothing. Errors: INVALID, CONFLICT (the configuration has that
  * name), LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *versions, size_t count, lh_error *err);
 /* Would lh_ai_add() take it? Loads and asks nothing. Errors: INVALID, NO_MEMORY. */
@@ -137,13 +137,16 @@ LH_MUST_CHECK lh_code lh_ai_model_file(lh_str model, char into[4096], lh_error *
 /* What takes up models that somebody else registered: called before a call is told that there is none of its name, or done by another
  * version than it asks for. Set before the first call and after the last; fn NULL: nothing does. */
 void lh_ai_set_follow(lh_ai *ai, void (*fn)(void *ctx), void *ctx);
+void lh_ai_follow(lh_ai *ai); /* the same, for who is about to rely on a version */
 /* Is there a model that would do the call? Without one it is UNAVAILABLE. */
 bool lh_ai_has(lh_ai *ai, lh_ai_task task, const lh_ai_call *call);
 /* Which would do the call; its version as far as it is known. Arena. Errors: UNAVAILABLE (there is none), NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena *arena, lh_ai_model *ret,
                                  lh_error *err);
-/* Does the model of that name make other vectors now, as far as is known? *ret_since_ms: since when it is there. Asks nobody. */
-bool lh_ai_has_changed(lh_ai *ai, lh_ai_task task, const lh_ai_model *model, int64_t *ret_since_ms);
+/* Does the model of that name make other vectors now, as far as is known? *ret: it, arena; *ret_since_ms: since when it has the name.
+ * Asks no endpoint. */
+bool lh_ai_has_changed(lh_ai *ai, lh_ai_task task, const lh_ai_model *model, lh_arena *arena, lh_ai_model *ret,
+                       int64_t *ret_since_ms);
 /* {"items":[{"task","provider","model","version","source":"configuration|registered","in_use"}]}: version null when it is not known;
  * in_use: by the calls of who has none of its own. Does no I/O. Arena. */
 LH_MUST_CHECK lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err);

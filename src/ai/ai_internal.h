@@ -199,7 +199,7 @@ typedef struct ai_model {
     lh_arena *arena;       /* owned; of the texts below */
     lh_str name, version;  /* version: as in the definition */
     uint64_t context_tokens; /* the same */
-    int64_t since_ms;        /* the same */
+    int64_t since_ms;        /* the same; under ai->lock */
     const struct ai_provider_ops *ops;
     void *state;
     ai_setup setup;

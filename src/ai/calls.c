@@ -56,7 +56,7 @@ static lh_code calls_model(const calls_run *run, lh_ai_model *model, lh_error *e
     if (!model->version.len) model->version = lh_arena_dup(run->arena, declared);
     else if (declared.len && !lh_str_eq(model->version, declared))
         return lh_fail(err, LH_CONFLICT,
-                       "the model '%.*s' is of version %.*s, and %.*s was registered: register it anew",
+                       "the model '%.*s' is of version %.*s, and %.*s was registered: register it anew, with 'replace'",
                        LH_STR_ARG(model->name), LH_STR_ARG(model->version), LH_STR_ARG(declared));
     return lh_arena_check(run->arena, err);
 }

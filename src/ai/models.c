@@ -208,8 +208,8 @@ static ai_model *models_in_use_locked(ai_task *task, lh_str principal) {
     return own ? own->model : task->models && task->models->configured ? task->models : NULL;
 }
 
-/* Those of a name are another: the first has its calls, none ends it. One that was there already stays, loaded as it is. ended: as
- * many as are to be freed. */
+/* Those of a name are another: the first has its calls, none ends it. One that was there already stays, loaded as it is, but a
+ * superseded one takes up no memory before somebody asks for it. ended: as many as are to be freed. */
 static void models_replace_locked(ai_task *task, lh_str name, ai_model **made, size_t count,
                                   ai_model *ended[2 * LH_AI_VERSIONS_MAX]) {
     ai_model *before = NULL, **at;
@@ -226,8 +226,9 @@ static void models_replace_locked(ai_task *task, lh_str name, ai_model **made, s
     }
     for (size_t i = 0; i < count; at = &made[i++]->next) {
         ai_model **same = &before;
-        while (*same && !model_is_alike(*same, made[i])) same = &(*same)->next;
+        while (*same && !(model_is_alike(*same, made[i]) && (i == 0 || (*same)->superseded))) same = &(*same)->next;
         if (*same) {
+            (*same)->since_ms = made[i]->since_ms;
             ended[n++] = made[i];
             made[i] = *same;
             *same = made[i]->next;
@@ -349,6 +350,10 @@ void lh_ai_set_follow(lh_ai *ai, void (*fn)(void *ctx), void *ctx) {
     ai->follow_ctx = ctx;
 }
 
+void lh_ai_follow(lh_ai *ai) {
+    if (ai->follow) ai->follow(ai->follow_ctx);
+}
+
 /* NULL: there is none. *ret_any: the task has some. */
 static ai_model *models_take(lh_ai *ai, lh_ai_task which, const lh_ai_call *call, bool *ret_any) {
     ai_task *task = &ai->tasks[which];
@@ -373,9 +378,9 @@ static bool models_is_asked(const ai_model *model, const lh_ai_call *call) {
 lh_code ai_models_take(lh_ai *ai, lh_ai_task which, const lh_ai_call *call, ai_model **ret, lh_error *err) {
     bool any;
     ai_model *model = models_take(ai, which, call, &any);
-    if (ai->follow && !models_is_asked(model, call)) {
+    if (!models_is_asked(model, call)) {
         ai_models_release(ai, model);
-        ai->follow(ai->follow_ctx);
+        lh_ai_follow(ai);
         model = models_take(ai, which, call, &any);
     }
     *ret = model;

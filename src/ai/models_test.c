@@ -69,6 +69,7 @@ static void test_models__a_superseded_version_does_the_calls_that_ask_for_it(voi
     lh_ai_definition versions[] = {models_hash("a", "hash-30"), models_hash("a", "hash-20"),
                                    models_hash("a", "hash-10")};
     const lh_ai_model made = {LH_STR("hash"), LH_STR("a"), LH_STR("1-20")};
+    lh_ai_model now;
     int64_t since = 0;
     CHECK_OK(models_open(&of, &err));
     for (size_t i = 0; i < 3; i++) versions[i].since_ms = 1000 * (int64_t)(3 - i);
@@ -76,14 +77,15 @@ static void test_models__a_superseded_version_does_the_calls_that_ask_for_it(voi
     versions[2].version = LH_STR("1-10");
     CHECK_OK(lh_ai_add(of.ai, &versions[1], 1, &err));
     CHECK_OK(lh_ai_use(of.ai, LH_AI_EMBED, LH_STR("ann"), LH_STR("a"), &err));
-    CHECK(!lh_ai_has_changed(of.ai, LH_AI_EMBED, &made, &since));
+    CHECK(!lh_ai_has_changed(of.ai, LH_AI_EMBED, &made, of.arena, &now, &since));
     CHECK_OK(lh_ai_add(of.ai, versions, 3, &err));
     CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a")}) == 30);
     CHECK(models_dimensions(&of, (lh_ai_call){.principal = LH_STR("ann")}) == 30);
     CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a"), .version = LH_STR("1-20")}) == 20);
     CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a"), .version = LH_STR("1-10")}) == 10);
     CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a"), .version = LH_STR("1-40")}) == 30);
-    CHECK(lh_ai_has_changed(of.ai, LH_AI_EMBED, &made, &since) && since == 3000);
+    CHECK(lh_ai_has_changed(of.ai, LH_AI_EMBED, &made, of.arena, &now, &since) && since == 3000);
+    CHECK_STR(now.version, LH_STR("1-30"));
     lh_json *list = NULL;
     CHECK_OK(lh_ai_models(of.ai, of.arena, &list, &err));
     CHECK(lh_json_size(lh_json_get(list, "items")) == 2); /* the configuration's, and one of the name */

@@ -686,7 +686,7 @@ const api_schema api_schemas[] = {
          {"dataset_snapshot_id", "any", false, "What was embedded; null: a view, or nothing yet"},
          {"refresh", "$vector_refresh", true, "When it is refreshed"},
          {"stale", "any", false, "Has the dataset, or the model, changed since; null: a view"},
-         {"stale_because", "any", false, "dataset or model; null: it is not"},
+         {"stale_because", "any", false, "dataset or model; null: it is not, or a view"},
          {"embedding_stale_since", "any", false, "Since when; null: it is not"}, {"created_at", "any", false, "When"},
          {"last_embedded_at", "any", false, "When a job last ended; null: none"},
          {"created_by", "string", false, "By whom"})},

@@ -6,9 +6,14 @@
 
 enum { MODELS_LIST_MAX = 10000 };
 
+/* For a call: nothing to do unless something was written since. */
 static void models_follow_now(void *ctx) {
+    lh_models *models = ctx;
     lh_error why = {0};
-    if (lh_models_follow(ctx, &why) != LH_OK)
+    pthread_mutex_lock(&models->lock);
+    bool done = models->sequence == lh_metastore_get_stats(lh_catalog_metastore(models->catalog)).sequence;
+    pthread_mutex_unlock(&models->lock);
+    if (!done && lh_models_follow(models, &why) != LH_OK)
         lh_log(LH_LOG_WARN, "models cannot be followed", "code", lh_code_name(why.code), "why", why.message, NULL);
 }
 
@@ -93,20 +98,23 @@ static models_known *follow_find(lh_models *models, lh_str key) {
     return known;
 }
 
-static lh_code follow_note(lh_models *models, const lh_document *document, lh_ai_task task, lh_error *err) {
-    models_known *known = follow_find(models, document->key);
-    if (!known) {
-        known = calloc(1, sizeof *known);
-        if (!known || lh_str_dup(document->key, &known->key) != LH_OK) {
-            free(known);
-            return lh_fail(err, LH_NO_MEMORY, "out of memory");
-        }
+/* NULL: no memory. */
+static models_known *follow_take(lh_models *models, lh_str key) {
+    models_known *known = follow_find(models, key);
+    if (!known && (known = calloc(1, sizeof *known))) {
+        if (lh_str_dup(key, &known->key) != LH_OK) return free(known), NULL;
         known->next = models->known;
         models->known = known;
     }
+    if (known) known->seen = true;
+    return known;
+}
+
+static lh_code follow_note(lh_models *models, const lh_document *document, lh_ai_task task, lh_error *err) {
+    models_known *known = follow_take(models, document->key);
+    if (!known) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     known->version = document->version;
     known->task = task;
-    known->seen = true;
     return LH_OK;
 }
 
@@ -132,7 +140,11 @@ static lh_code follow_use(lh_models *models, const lh_document *document, const 
     return follow_note(models, document, task, err);
 }
 
-static void follow_failed(const lh_document *document, const lh_error *why) {
+/* Tried again each time, as a secret may come; told once. */
+static void follow_failed(lh_models *models, const lh_document *document, const lh_error *why) {
+    models_known *known = follow_take(models, document->key);
+    if (known && known->failed == document->version) return;
+    if (known) known->failed = document->version;
     char key[LH_LIMIT_KEY_BYTES];
     snprintf(key, sizeof key, "%.*s", LH_STR_ARG(lh_str_cut_utf8(document->key, sizeof key - 1)));
     lh_log(LH_LOG_WARN, "a model cannot be taken up", "document", key, "code", lh_code_name(why->code), "why",
@@ -157,7 +169,7 @@ static lh_code follow_prefix(lh_models *models, lh_str prefix, bool again, bool 
             code = lh_str_eq(prefix, LH_STR(MODELS_USE)) ? follow_use(models, document, json, &why)
                                                          : follow_model(models, document, json, arena, &why);
         if (code == LH_NO_MEMORY) return lh_fail(err, code, "out of memory");
-        if (code != LH_OK) follow_failed(document, &why);
+        if (code != LH_OK) follow_failed(models, document, &why);
     }
     return LH_OK;
 }
@@ -186,6 +198,7 @@ lh_code lh_models_follow(lh_models *models, lh_error *err) {
     bool changed = false, used = false;
     LH_TRY(lh_arena_new(MODELS_ARENA_BYTES, &arena, err));
     pthread_mutex_lock(&models->lock);
+    models->sequence = lh_metastore_get_stats(lh_catalog_metastore(models->catalog)).sequence;
     lh_code code = follow_prefix(models, LH_STR(MODELS_DOCUMENT), false, &changed, arena, err);
     if (code == LH_OK) code = follow_prefix(models, LH_STR(MODELS_USE), changed, &used, arena, err);
     if (code == LH_OK) follow_gone(models);

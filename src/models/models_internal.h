@@ -26,7 +26,8 @@ enum {
 typedef struct models_known { /* a document that was taken up */
     struct models_known *next;
     lh_str key; /* owned */
-    uint64_t version;
+    uint64_t version; /* 0: none could be */
+    uint64_t failed;  /* that could not be, and was logged */
     lh_ai_task task;
     bool seen;
 } models_known;
@@ -38,6 +39,7 @@ struct lh_models {
     lh_str folder;        /* owned */
     pthread_mutex_t lock; /* guards what follows; held while documents are taken up */
     models_known *known;
+    uint64_t sequence; /* of the metastore, when it was followed */
 };
 
 bool models_is_name(lh_str name);

@@ -35,15 +35,22 @@ static lh_code register_definition(lh_models *models, lh_str name, const lh_json
     return register_secret(models, lh_json_get_string(document, "secret"), arena, &ret->api_key, err);
 }
 
+static void register_log_left_out(lh_str name, const lh_error *why) {
+    char text[MODELS_NAME_BYTES + 1];
+    snprintf(text, sizeof text, "%.*s", LH_STR_ARG(lh_str_cut_utf8(name, MODELS_NAME_BYTES)));
+    lh_log(LH_LOG_WARN, "a superseded version of a model answers for its indexes no more", "model", text, "why",
+           why->message, NULL);
+}
+
 lh_code models_versions(lh_models *models, lh_str name, const lh_json *document, lh_arena *arena,
                         lh_ai_definition ret[LH_AI_VERSIONS_MAX], size_t *ret_count, lh_error *err) {
     *ret_count = 1;
     LH_TRY(register_definition(models, name, document, arena, &ret[0], err));
     for (lh_json_iter it = lh_json_each(lh_json_get(document, "superseded")); lh_json_next(&it);) {
-        lh_ai_definition *one = &ret[*ret_count];
-        if (*ret_count < LH_AI_VERSIONS_MAX && register_definition(models, name, it.value, arena, one, NULL) == LH_OK &&
-            one->task == ret->task && lh_ai_check(models->ai, one, NULL) == LH_OK)
-            ++*ret_count;
+        lh_error why = {0};
+        if (*ret_count == LH_AI_VERSIONS_MAX) break;
+        if (register_definition(models, name, it.value, arena, &ret[*ret_count], &why) == LH_OK) ++*ret_count;
+        else register_log_left_out(name, &why);
     }
     return LH_OK;
 }
@@ -144,7 +151,7 @@ static lh_code register_call(lh_models *models, lh_ai_task task, const lh_ai_cal
 
 /* Under a name of its own, which no registration can have, so that who has the name now keeps it until the model answered. */
 static lh_code register_try(lh_models *models, const lh_ai_definition *definition, lh_str by, lh_arena *arena,
-                            lh_error *err) {
+                            lh_ai_model *ret, lh_error *err) {
     lh_ai_definition tried = *definition;
     char random[9];
     uint32_t bits;
@@ -155,6 +162,7 @@ static lh_code register_try(lh_models *models, const lh_ai_definition *definitio
     LH_TRY(lh_ai_add(models->ai, &tried, 1, err));
     const lh_ai_call call = {.model = tried.name, .principal = by, .timeout_ms = REGISTER_TRY_MS};
     lh_code code = register_call(models, tried.task, &call, arena, err);
+    if (code == LH_OK) code = lh_ai_find(models->ai, tried.task, &call, arena, ret, err);
     lh_ai_remove(models->ai, tried.task, tried.name);
     return code;
 }
@@ -186,8 +194,7 @@ static bool register_is_where(const lh_json *a, const lh_json *b) {
 static void register_supersede_one(const lh_json *older, lh_arena *arena, lh_json *document) {
     lh_json *superseded = lh_json_get(document, "superseded"), *copy = lh_json_copy(arena, older);
     lh_str version = lh_json_get_string(older, "version");
-    bool same_task = lh_str_eq(lh_json_get_string(older, "task"), lh_json_get_string(document, "task"));
-    if (!same_task || !version.len || lh_str_eq(version, lh_json_get_string(document, "version")) ||
+    if (!version.len || lh_str_eq(version, lh_json_get_string(document, "version")) ||
         register_is_where(older, document) || lh_json_size(superseded) >= LH_AI_VERSIONS_MAX - 1)
         return;
     lh_json_remove(copy, LH_STR("superseded"));
@@ -195,15 +202,28 @@ static void register_supersede_one(const lh_json *older, lh_arena *arena, lh_jso
     lh_json_append(superseded, copy);
 }
 
-/* there: the document before. Its version is in it, or what the provider told. */
-static lh_code register_supersede(lh_models *models, lh_str name, lh_json *there, lh_arena *arena, lh_json *document,
-                                  lh_error *err) {
-    lh_ai_task task;
+/* Who tells their version is asked for it: what this gateway knows by the name may be older than the document, or of no call yet. */
+static lh_code register_ask_version(lh_models *models, lh_str name, lh_json *there, lh_str by, lh_arena *arena,
+                                    lh_error *err) {
+    lh_ai_definition definition;
     lh_ai_model told;
-    if (!lh_json_get_string(there, "version").len && lh_ai_task_of(lh_json_get_string(there, "task"), &task) &&
-        lh_ai_find(models->ai, task, &(lh_ai_call){.model = name}, arena, &told, NULL) == LH_OK)
-        lh_json_set_string(arena, there, "version", told.version);
+    if (lh_json_get_string(there, "version").len) return LH_OK;
+    LH_TRY(register_definition(models, name, there, arena, &definition, err));
+    LH_TRY(register_try(models, &definition, by, arena, &told, err));
+    lh_json_set_string(arena, there, "version", told.version);
+    return lh_arena_check(arena, err);
+}
+
+/* there: the document before. Only vectors are compared with those of before, so only who embeds stays. */
+static lh_code register_supersede(lh_models *models, lh_str name, lh_json *there, lh_str by, lh_arena *arena,
+                                  lh_json *document, lh_error *err) {
+    lh_error why = {0};
+    if (!lh_str_eq(lh_json_get_string(there, "task"), lh_json_get_string(document, "task")))
+        return lh_fail(err, LH_CONFLICT, "the model '%.*s' is for the task %.*s: take another name, or remove it first",
+                       LH_STR_ARG(name), LH_STR_ARG(lh_json_get_string(there, "task")));
+    if (!lh_str_eq(lh_json_get_string(there, "task"), LH_STR("embed"))) return LH_OK;
     lh_json_set(arena, document, "superseded", lh_json_new_array(arena));
+    if (register_ask_version(models, name, there, by, arena, &why) != LH_OK) register_log_left_out(name, &why);
     register_supersede_one(there, arena, document);
     for (lh_json_iter it = lh_json_each(lh_json_get(there, "superseded")); lh_json_next(&it);)
         register_supersede_one(it.value, arena, document);
@@ -215,6 +235,7 @@ lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh
     lh_str name = lh_json_get_string(body, "name"), key = register_key(name, arena);
     lh_json *document = lh_json_new_object(arena), *there = NULL;
     lh_ai_definition definition;
+    lh_ai_model told;
     uint64_t version = LH_VERSION_ABSENT;
     LH_TRY(register_check_name(models, name, arena, err));
     LH_TRY(models_read_request(body, arena, document, err));
@@ -232,10 +253,10 @@ lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh
     lh_json_set_int(arena, document, "schema_version", MODELS_SCHEMA_VERSION);
     lh_json_set_int(arena, document, "registered_ms", lh_time_now_ms());
     lh_json_set_string(arena, document, "registered_by", by);
-    if (there) LH_TRY(register_supersede(models, name, there, arena, document, err));
+    if (there) LH_TRY(register_supersede(models, name, there, by, arena, document, err));
     LH_TRY(register_definition(models, name, document, arena, &definition, err));
     LH_TRY(lh_ai_check(models->ai, &definition, err));
-    if (lh_json_bool(lh_json_get(body, "check"), true)) LH_TRY(register_try(models, &definition, by, arena, err));
+    if (lh_json_bool(lh_json_get(body, "check"), true)) LH_TRY(register_try(models, &definition, by, arena, &told, err));
     LH_TRY(models_put(models, key, document, version, arena, err));
     return lh_models_get(models, name, arena, ret, err);
 }

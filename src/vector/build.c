@@ -555,7 +555,11 @@ static lh_code build_ask_model(build *b, lh_arena *arena, lh_error *err) {
     const lh_ai_call call = {
         .model = b->model_name, .principal = d->by, .cancelled = lh_cancel_flag(lh_job_cancel_of(b->job))};
     lh_ai_embeddings got;
-    LH_TRY(lh_ai_embed(b->vector->ai, &call, &probe, 1, arena, &got, err));
+    lh_error why = {0};
+    lh_ai_follow(b->vector->ai); /* another gateway's new version is the one to embed by */
+    lh_code code = lh_ai_embed(b->vector->ai, &call, &probe, 1, arena, &got, &why);
+    if (code == LH_CONFLICT) return lh_fail(err, LH_INVALID, "%s", why.message); /* so it stays */
+    if (code != LH_OK) return *err = why, code;
     b->refreshes = d->last_embedded_ms != 0;
     if (d->dimensions && build_is_of(d, &got)) return LH_OK;
     if (d->dimensions) {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { INDEX_LEFT_S = 3600, INDEX_LOOK_MS = 200, INDEX_TRIES = 10 };
+enum { INDEX_LEFT_S = 3600, INDEX_LOOK_MS = 200, INDEX_TRIES = 3, INDEX_ARENA_BYTES = 256 << 20 };
 
 /* What a process that was killed left: files without their name yet, when they are so old that nobody writes them any more. */
 static void index_sweep(const char *folder) {
@@ -308,24 +308,20 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
 /* ---- drop ---- */
 
 static lh_code index_is_at_rest(lh_jobs *jobs, lh_str name, lh_arena *arena, lh_error *err) {
-    static const char *const states[] = {"queued", "running"};
-    lh_json *list = NULL;
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        const lh_job_filter filter = {.subject = vector_subject(name, arena), .state = lh_str_from(states[i])};
-        LH_TRY(lh_jobs_list(jobs, &filter, arena, &list, err));
-        if (lh_json_size(lh_json_get(list, "items")))
-            return lh_fail(err, LH_CONFLICT, "the job %.*s is at work on the index '%.*s': cancel it first",
-                           LH_STR_ARG(lh_json_get_string(lh_json_at(lh_json_get(list, "items"), 0), "id")),
-                           LH_STR_ARG(name));
-    }
-    return LH_OK;
+    lh_json *job = NULL;
+    lh_code code = lh_job_get_of(jobs, vector_subject(name, arena), arena, &job, err);
+    if (code == LH_NOT_FOUND) return LH_OK;
+    LH_TRY(code);
+    return lh_fail(err, LH_CONFLICT, "the job %.*s is at work on the index '%.*s': cancel it first",
+                   LH_STR_ARG(lh_json_get_string(job, "id")), LH_STR_ARG(name));
 }
 
-/* In one commit: the table, the document, the eval sets, and that its jobs are tried again. */
-static lh_code index_try_delete(lh_vector *vector, lh_jobs *jobs, const vector_definition *d, lh_arena *arena,
-                                lh_error *err) {
+/* In one commit: its table, the document, the eval sets, and that its jobs are tried no more. */
+static lh_code index_try_delete(lh_vector *vector, lh_jobs *jobs, const vector_definition *d, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_change *retired, *evals;
     size_t retired_count, eval_count, count = 0;
+    LH_TRY(lh_arena_new(INDEX_ARENA_BYTES, &arena, err));
     LH_TRY(index_is_at_rest(jobs, d->name, arena, err));
     LH_TRY(lh_jobs_retire(jobs, vector_subject(d->name, arena),
                           LH_STR("its index was deleted since; index the dataset anew"), arena, &retired,
@@ -356,13 +352,15 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
     for (int i = 0; i < INDEX_TRIES && code == LH_CONFLICT; i++) {
         LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
         LH_TRY(vector_trials_files(vector, &d, arena, &files, err)); /* its table knows in which bucket */
-        code = index_try_delete(vector, jobs, &d, arena, err);
+        code = index_try_delete(vector, jobs, &d, err);
     }
     if (code != LH_OK && vector_definition_read(vector->catalog, name, arena, &after, NULL) != LH_NOT_FOUND)
         return code; /* else it is gone, but not all of its table's files */
     vector_served_forget(vector, d.table.name);
     vector_store_sweep(vector, &d, LH_STR_NONE);
     vector_recall_forget(vector, d.name);
-    LH_TRY(code);
-    return vector_trials_sweep(vector, &files, arena, err);
+    lh_error why = {0};
+    lh_code swept = vector_trials_sweep(vector, &files, arena, &why);
+    if (code != LH_OK || swept == LH_OK) return code;
+    return lh_fail(err, swept, "the index is deleted, but not all files of its trials: %s", why.message);
 }

@@ -34,8 +34,9 @@ static int64_t stale_dataset_since(lh_catalog *catalog, const vector_definition 
 
 vector_stale vector_stale_of(lh_vector *vector, const vector_definition *d, lh_arena *arena) {
     int64_t model_ms = 0, dataset_ms = stale_dataset_since(vector->catalog, d, arena);
-    bool model = d->last_embedded_ms && lh_ai_has_changed(vector->ai, LH_AI_EMBED, &d->model, &model_ms);
-    if (model) return (vector_stale){"model", model_ms > d->last_embedded_ms ? model_ms : d->last_embedded_ms};
+    lh_ai_model now;
+    if (d->last_embedded_ms && lh_ai_has_changed(vector->ai, LH_AI_EMBED, &d->model, arena, &now, &model_ms))
+        return (vector_stale){"model", model_ms > d->last_embedded_ms ? model_ms : d->last_embedded_ms};
     return (vector_stale){dataset_ms ? "dataset" : NULL, dataset_ms};
 }
 
@@ -162,7 +163,9 @@ lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, cons
 typedef struct asked {
     struct asked *next;
     lh_str index; /* owned */
-    int64_t snapshot_id, model_ms; /* model_ms: since when its model is there, if it has changed */
+    bool was; /* asked for the two that follow */
+    int64_t snapshot_id;
+    uint64_t model; /* a hash of the version that its model has now; 0: that of the index */
     uint64_t pause_ms, next_ms;
 } asked;
 
@@ -183,7 +186,6 @@ static asked *watch_asked(vector_watch *watch, const vector_definition *d) {
     while (at && !lh_str_eq(at->index, d->name)) at = at->next;
     if (at || !(at = calloc(1, sizeof *at))) return at;
     if (lh_str_dup(d->name, &at->index) != LH_OK) return free(at), NULL;
-    at->snapshot_id = -1;
     at->next = watch->asked;
     return watch->asked = at;
 }
@@ -198,26 +200,27 @@ static bool watch_failed(const vector_watch *watch, const vector_definition *d, 
 }
 
 /* What has its time is asked for each time. */
-static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int64_t snapshot_id, int64_t model_ms,
+static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int64_t snapshot_id, uint64_t model,
                             lh_arena *arena) {
     asked *at = watch_asked(watch, d);
     if (!at) return true;
     uint64_t now = lh_time_monotonic_ms();
-    bool again = at->snapshot_id == snapshot_id && at->model_ms == model_ms;
+    bool again = at->was && at->snapshot_id == snapshot_id && at->model == model;
     if (again && lh_str_eq(d->refresh, LH_STR("on_append")) && (now < at->next_ms || !watch_failed(watch, d, arena)))
         return true;
     at->pause_ms = !again                                    ? REFRESH_PAUSE_MS
                    : at->pause_ms * 2 < REFRESH_PAUSE_MAX_MS ? at->pause_ms * 2
                                                              : REFRESH_PAUSE_MAX_MS;
     at->next_ms = now + at->pause_ms;
+    at->was = true;
     at->snapshot_id = snapshot_id;
-    at->model_ms = model_ms;
+    at->model = model;
     return false;
 }
 
 static void watch_forget(vector_watch *watch, const vector_definition *d) {
     for (asked *at = watch->asked; at; at = at->next)
-        if (lh_str_eq(at->index, d->name)) at->snapshot_id = -1;
+        if (lh_str_eq(at->index, d->name)) at->was = false;
 }
 
 static bool watch_is_due(vector_watch *watch, const vector_definition *d) {
@@ -231,13 +234,16 @@ static lh_code watch_take(void *ctx, const vector_definition *d, lh_arena *arena
     vector_watch *watch = ctx;
     lh_json *job = NULL;
     lh_error why = {0};
-    int64_t now = d->dataset_snapshot_id, model_ms = 0;
+    int64_t now = d->dataset_snapshot_id, since_ms;
+    uint64_t hash = 0;
+    lh_ai_model model;
     (void)err;
     if (!d->last_embedded_ms || !watch_is_due(watch, d) ||
         (!d->over_view && lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK))
         return LH_OK;
-    if (!lh_ai_has_changed(watch->vector->ai, LH_AI_EMBED, &d->model, &model_ms)) model_ms = 0;
-    if ((now == d->dataset_snapshot_id && !model_ms) || watch_was_asked(watch, d, now, model_ms, arena)) return LH_OK;
+    if (lh_ai_has_changed(watch->vector->ai, LH_AI_EMBED, &d->model, arena, &model, &since_ms))
+        hash = lh_hash_fast(model.version);
+    if ((now == d->dataset_snapshot_id && !hash) || watch_was_asked(watch, d, now, hash, arena)) return LH_OK;
     const lh_vector_caller caller = {.by = d->by};
     lh_code code = refresh_ask(watch->vector, watch->jobs, d, &caller, arena, &job, &why);
     if (code == LH_CONFLICT) watch_forget(watch, d); /* a job is at work: ask behind it */

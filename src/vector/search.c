@@ -45,13 +45,17 @@ static lh_code search_embed(search *s, lh_str text, lh_error *err) {
                              .principal = s->caller->by,
                              .cancelled = lh_cancel_flag(s->caller->cancel)};
     lh_ai_embeddings got;
-    lh_code code = lh_ai_embed(s->vector->ai, &call, &text, 1, s->arena, &got, err);
+    lh_error why = {0};
+    lh_code code = lh_ai_embed(s->vector->ai, &call, &text, 1, s->arena, &got, &why);
     if (code == LH_NOT_FOUND)
         return lh_fail(
             err, LH_CONFLICT,
             "the index '%.*s' is of the model %.*s, which is not configured any more: index the dataset anew",
             LH_STR_ARG(s->definition.name), LH_STR_ARG(s->definition.model.name));
-    LH_TRY(code);
+    if (code == LH_CONFLICT)
+        return lh_fail(err, code, "the index '%.*s' cannot be asked in words until it is refreshed: %s",
+                       LH_STR_ARG(s->definition.name), why.message);
+    if (code != LH_OK) return *err = why, code;
     s->query = got.values;
     return search_check_model(s, &got.model, got.dimensions, err);
 }
