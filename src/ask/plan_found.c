@@ -164,6 +164,8 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
             score += 0.6;
         else score += plan_beside(p, found[i].ref, at, found[i].words);
         if (found[i].score >= 0.95) score += 0.1;
+        const ask_token *said = &p->tokens[at]; /* TEAM is a code, rather than the name Team */
+        if (said->upper && lh_str_eq(plan_column(p, found[i].ref)->values[found[i].value], said->raw)) score += 0.05;
         if (p->company && p->entity < 0 && p->focus < 0) /* nurses in Akron are of the table that has both */
             score += 0.06 * (double)p->company[found[i].ref.table];
         if (plan_column(p, found[i].ref)->key && p->focus == found[i].ref.table) score += 0.2; /* customer C-104 */

@@ -491,7 +491,7 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
     return behind ? (p->entity >= 0 ? p->entity : p->main_table) : -1;
 }
 
-static const char rows_gone[] = "cancelled canceled left terminated deactivated";
+static const char rows_gone[] = "cancelled canceled left terminated deactivated churned";
 static const char rows_ends[] =
     "closed finished completed resolved returned delivered paid decided fixed solved done settled repaired";
 
@@ -643,16 +643,19 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
     }
     if (table >= 0 && (rows_approval(p, at, table) || rows_over(p, at, table))) return 1;
     bool gone = table >= 0 && ask_in(t->word, "left quit"),
-         still = ask_is(t, "still") && plan_is_word(p, at + 1, "with here employed");
+         us = plan_is_word(p, at + 1, "with") && plan_is_word(p, at + 2, "us"),
+         still = ask_is(t, "still") && (us || plan_is_word(p, at + 1, "here employed"));
     if (gone || still) {
         int whose = still ? rows : table;
         end = whose >= 0 ? plan_date_called(p, whose, rows_gone, PLAN_NONE) : end;
-        if (!plan_has(end) || ask_in(plan_column(p, end)->name, "departed")) return 0;
+        bool gone_by = plan_has(end) && !ask_in(plan_column(p, end)->name, "departed");
+        if (still && !gone_by) return plan_doubt(p, t->raw), 2 + (size_t)us; /* nothing says who is not any more */
+        if (!gone_by) return 0;
         ask_when when;
         rows_state(p, end, still, t->raw);
         if (gone && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
             p->date_subject = end; /* left this year */
-        return still ? 2 + (size_t)plan_is_word(p, at + 2, "us") : 1;
+        return still ? 2 + (size_t)us : 1;
     }
     if (table >= 0 && (open || active)) end = plan_date_called(p, table, active ? rows_gone : rows_ends, PLAN_NONE);
     if (!plan_has(end)) return 0;

@@ -22,10 +22,13 @@ int plan_people_of(const plan_state *p, int table) {
 /* "who are the librarians", "who is the manager of the Harbour store": the column is who they are. */
 bool plan_is_texts(const plan_state *p) {
     bool is = false;
-    for (size_t i = 0; i < p->mentioned_count; i++)
-        is |= p->mentioned[i].ref.table == p->entity && !p->mentioned[i].placed &&
-              plan_column(p, p->mentioned[i].ref)->type == ASK_TEXT &&
-              plan_is_word(p, p->mentioned[i].at + 1, "of for at");
+    for (size_t i = 0; i < p->mentioned_count; i++) {
+        ask_ref ref = p->mentioned[i].ref;
+        size_t next = p->mentioned[i].at + 1;
+        while (next < p->count && lexicon_column_named(p->lex, ref, &p->tokens[next])) next++; /* success manager */
+        is |= ref.table == p->entity && !p->mentioned[i].placed && plan_column(p, ref)->type == ASK_TEXT &&
+              plan_is_word(p, next, "of for at");
+    }
     for (size_t i = 0; i < p->mentioned_count && p->entity_made; i++)
         is |= plan_column(p, p->mentioned[i].ref)->type == ASK_TEXT;
     return is;

@@ -29,7 +29,7 @@ static size_t form_longest(const plan_state *p, size_t at, const char *const *fo
 void plan_mark_filler(ask_token *token) {
     token->filler =
         token->kind == ASK_STOP ||
-        (token->kind == ASK_WORD &&
+        (token->kind == ASK_WORD && !(token->upper && lh_str_eq(token->raw, LH_STR("US"))) && /* a country */
          ask_in(token->word,
                 "a an the of in on at to for from with is are was were be been being am do does did have has had "
                 "having get got gets "
