@@ -567,3 +567,27 @@ def test_a_generator_is_judged_by_the_verified_questions(tmp_path):
     finally:
         server.stop()
         writes.stop()
+
+
+def test_a_generator_is_judged_beside_the_current_one(tmp_path):
+    says = lambda sql: Scripted(reply({"choices": [{"message": {"content": sql}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}))  # noqa: E731
+    models = {"right": says("SELECT count(*) FROM people"), "wrong": says("SELECT 1 AS wrong")}
+    server = Server(tmp_path / "lake", env=HASH)
+    try:
+        server.ingest(lines(people(0, 12)), "people")
+        assert server.request("POST", "/ask/examples", json={"question": "How many people are there", "sql": "SELECT count(*) FROM people"}).status_code == 201
+        for name, model in models.items():
+            register(server, name=name, task="generate", provider="openai", model="w", url=model.url)
+        for current, candidate, better in (("wrong", "right", True), ("right", "wrong", False)):
+            post(server, f"{current}/activate")
+            for model in models.values():
+                model.seen.clear()
+            result = evaluated(server, candidate)
+            assert (result["task"], result["model"], result["current"]["model"], result["better"]) == ("generate", candidate, current, better), result
+            for name, told in ((candidate, result["candidate"]), (current, result["current"])):
+                assert (told["questions"], told["execution_accuracy"]) == (1, 1.0 if name == "right" else 0.0) and models[name].seen, result
+            assert server.request("GET", f"/ai/models/{candidate}").json()["evaluations"] == [result]
+    finally:
+        server.stop()
+        for model in models.values():
+            model.stop()
