@@ -13,7 +13,7 @@ import pytest
 from commands import Terminal, lakehouse
 from endpoints import Scripted, reply
 from governed import Lake, allow
-from harness import BINARY, SANITIZED, Server, wait_for
+from harness import BINARY, BUILD, SANITIZED, Server, wait_for
 from test_vectors import ended, lines, people, search, submit, index
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
@@ -340,9 +340,12 @@ class Searcher(threading.Thread):
             self.asked += 1
 
 
-def test_another_model_takes_its_place_while_searches_run(server):
+@pytest.mark.parametrize("backend", ("hnsw", "lance"))
+def test_another_model_takes_its_place_while_searches_run(server, backend):
+    if backend == "lance" and not (BUILD / "extensions/lance.duckdb_extension").exists():
+        pytest.skip("tools/setup-lance was not run")
     server.ingest(lines(people(0, 300 if SANITIZED else 3000)), "switched")
-    index(server, "switched")
+    index(server, "switched", backend=backend)
     for name, model in (("a", "hash-256"), ("b", "hash-512")):
         register(server, name=name, model=model)
     searchers = [Searcher(server, "switched") for _ in range(3)]
@@ -360,7 +363,8 @@ def test_another_model_takes_its_place_while_searches_run(server):
     for searcher in searchers:
         searcher.join(60)
         assert not searcher.failed and searcher.asked > 5, searcher.failed[:3]
-    assert tables(server, "switched") == 1
+    answer = server.request("POST", "/vectors/search", json={"index": "switched", "query": people(0, 1)[0][2], "mode": "hnsw"}).json()
+    assert tables(server, "switched") == 1 and answer.get("ranked_by", "hnsw") == backend
 
 
 def tables(server, index):

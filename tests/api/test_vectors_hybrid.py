@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from endpoints import Scripted, reply
 from governed import ADMIN, Lake, allow
 from harness import Server
 from test_vectors import HASH, index, search
@@ -232,6 +233,25 @@ def test_without_a_model_that_reranks_the_order_is_that_of_the_search_and_says_s
     refused = search(server, 503, index="parts", query=QUERY, mode="hybrid", rerank={"model": "any"})
     assert refused["code"] == "unavailable" and "ai.rerank_provider" in refused["message"]
     assert "top_n" in search(server, 400, index="parts", query=QUERY, rerank={"top_n": 1})["message"]
+
+
+def test_a_generator_is_not_asked_to_rerank(tmp_path):
+    model = Scripted(reply({"choices": [{"message": {"content": "2, 1, 3"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}))
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__AI__GENERATE_PROVIDER": "openai", "LAKEHOUSE__AI__GENERATE_MODEL": "chat", "LAKEHOUSE__AI__GENERATE_URL": model.url})
+    try:
+        server.ingest(lines(PARTS), "parts")
+        index(server, "parts")
+        assert server.request("POST", "/ai/generate", json={"prompt": "Are you there?"}).status_code == 200 and model.seen
+        model.seen.clear()
+        for path, body in (("search", {"query": QUERY, "rerank": True}), ("search", {"query": QUERY, "mode": "hybrid", "rerank": {"top_n": 20}}), ("rag", {"question": QUERY, "rerank": True, "generate": False})):
+            answer = server.request("POST", f"/vectors/{path}", json={"index": "parts", "k": 3, **body})
+            assert answer.status_code == 200 and [text for text in answer.json()["warnings"] if "ai.rerank_provider" in text], answer.text
+        assert server.request("POST", "/ai/rerank", json={"query": QUERY, "documents": ["a", "b"]}).status_code == 503
+        assert search(server, 503, index="parts", query=QUERY, rerank={"model": "chat"})
+        assert model.seen == []
+    finally:
+        server.stop()
+        model.stop()
 
 
 class Reranker(http.server.ThreadingHTTPServer):

@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import random
+import signal
 import time
 
 import numpy as np
@@ -351,6 +352,24 @@ def test_a_tune_promotes_the_fastest_config_that_reaches_the_target(tmp_path):
     for body in ({"recall_target": 0}, {"recall_target": 1.5}, {"budget": {"trials": 0}}, {"budget": {"hours": 1}}, {"filter_selectivity": 2}, {"k": 0}):
         call(server, "POST", "/vectors/hnsw/tune", 400, {"index": "tuned", **body})
     call(server, "POST", "/vectors/hnsw/tune", 404, {"index": "tuned", "eval": "nothing"})
+    server.stop()
+
+
+def test_a_tune_ends_with_its_seconds(tmp_path):
+    """The server is held while its seconds pass: behind them comes the measure that was under way, and none after it."""
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__RECALL_SAMPLE_EVERY": "0"})
+    make(server, "brief", words(6, 3000), hnsw=BAD)
+    journal, seconds = server.root / "_hnsw_trials" / "brief.jsonl", 3
+    measured = lambda: len(journal.read_bytes().splitlines()) if journal.exists() else 0  # noqa: E731
+    job = call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "brief", "recall_target": 1.0, "budget": {"trials": 60, "seconds": seconds}})
+    while measured() == 0:
+        time.sleep(0.002)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    before = measured()
+    os.kill(server.process.pid, signal.SIGCONT)
+    result = ended(server, job)["result"]
+    assert not result["promoted"] and before <= result["trials"] <= before + 1 < 20
     server.stop()
 
 
