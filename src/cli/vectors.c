@@ -31,6 +31,7 @@ static lh_json *vectors_body(const lh_vectors_job *job) {
     if (job->chunk_size_text) lh_json_set_uint(arena, chunk, "size", job->chunk_size);
     if (job->chunk_overlap_text) lh_json_set_uint(arena, chunk, "overlap", job->chunk_overlap);
     vectors_set(job, chunk, "unit", job->chunk_unit);
+    vectors_set(job, chunk, "locale", job->locale);
     if (lh_json_size(chunk)) lh_json_set(arena, body, "chunk", chunk);
     vectors_set(job, refresh, "policy", job->refresh ? job->refresh : job->cron ? "scheduled" : NULL);
     vectors_set(job, refresh, "cron", job->cron);
@@ -323,7 +324,9 @@ static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
                lh_cli_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
                lh_cli_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
                lh_cli_number("k", job->k_text, &job->k) && lh_cli_number("count", job->count_text, &job->count) &&
-               lh_cli_number("trials", job->trials_text, &job->trials);
+               lh_cli_number("seed", job->seed_text, &job->seed) &&
+               lh_cli_number("trials", job->trials_text, &job->trials) &&
+               lh_cli_number("seconds", job->seconds_text, &job->seconds);
     return false;
 }
 
@@ -381,14 +384,21 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .help = "index: of one chunk and the next (a tenth)",
          .text = &job.chunk_overlap_text},
         {.name = "chunk-unit", .value_name = "U", .help = "index: characters, tokens", .text = &job.chunk_unit},
+        {.name = "locale", .value_name = "L", .help = "index: whose sentences, as de", .text = &job.locale},
         {.name = "refresh", .value_name = "W", .help = "index: manual, on_append, scheduled", .text = &job.refresh},
         {.name = "cron", .value_name = "TIMES", .help = "index: when, in UTC: '30 6 * * 1-5'", .text = &job.cron},
         {.name = "hnsw", .value_name = "A=B", .help = "index, trial: ef_search=60,dtype=f16", .text = &job.hnsw},
         {.name = "count", .value_name = "N", .help = "eval: queries that are drawn (100)", .text = &job.count_text},
+        {.name = "seed", .value_name = "N", .help = "eval: the same draws the same (42)", .text = &job.seed_text},
         {.name = "queries", .value_name = "FILE", .help = "eval: [{\"query\", \"relevant\"}, …]", .text = &job.queries},
         {.name = "recall", .value_name = "R", .help = "tune: to reach, as 0.98", .text = &job.recall_text},
         {.name = "eval", .value_name = "NAME", .help = "tune, best: by that eval set", .text = &job.eval},
         {.name = "trials", .value_name = "N", .help = "tune: at most so many (40)", .text = &job.trials_text},
+        {.name = "seconds", .value_name = "N", .help = "tune: at most so long (600)", .text = &job.seconds_text},
+        {.name = "selectivity",
+         .value_name = "S",
+         .help = "tune: for filters that so much of the rows pass, as 0.1",
+         .text = &job.selectivity_text},
         {.name = "no-wait", .help = "start the job, and do not wait for its end", .on = &job.no_wait},
         {.name = "k", .letter = 'k', .value_name = "N", .help = "search: how many (10)", .text = &job.k_text},
         {.name = "vector", .value_name = "NUMBERS", .help = "search: for '[0.25, -1, …]'", .text = &job.vector},

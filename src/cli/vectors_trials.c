@@ -191,6 +191,7 @@ lh_code lh_vectors_eval(lh_vectors_job *job, lh_error *err) {
     if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
     if (job->queries) return trials_keep_queries(job, body, err);
     lh_json_set_uint(arena, body, "count", job->count_text ? job->count : 100);
+    if (job->seed_text) lh_json_set_uint(arena, body, "seed", job->seed);
     LH_TRY(lh_cli_path(arena, "/vectors/hnsw/evals/", lh_cli_word(job->words, 2), "/autogen", &path, err));
     return trials_job(job, path, body, &ignored, err);
 }
@@ -209,13 +210,13 @@ lh_code lh_vectors_trial(lh_vectors_job *job, lh_error *err) {
     return trials_print(items, arena, err);
 }
 
-static lh_code trials_recall(const lh_vectors_job *job, lh_json *body, lh_error *err) {
-    if (!job->recall_text) return LH_OK;
+static lh_code trials_real(const lh_vectors_job *job, const char *flag, const char *text, lh_json *body,
+                           const char *member, lh_error *err) {
+    if (!text) return LH_OK;
     char *end = NULL;
-    double recall = strtod(job->recall_text, &end);
-    if (end == job->recall_text || *end)
-        return lh_fail(err, LH_INVALID, "--recall takes a number, as 0.98, not '%s'", job->recall_text);
-    lh_json_set(job->session.arena, body, "recall_target", lh_json_new_real(job->session.arena, recall));
+    double number = strtod(text, &end);
+    if (end == text || *end) return lh_fail(err, LH_INVALID, "--%s takes a number, as 0.98, not '%s'", flag, text);
+    lh_json_set(job->session.arena, body, member, lh_json_new_real(job->session.arena, number));
     return LH_OK;
 }
 
@@ -227,8 +228,10 @@ lh_code lh_vectors_tune(lh_vectors_job *job, lh_error *err) {
     if (job->eval) lh_json_set_string(arena, body, "eval", lh_str_from(job->eval));
     if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
     if (job->trials_text) lh_json_set_uint(arena, budget, "trials", job->trials);
-    if (job->trials_text) lh_json_set(arena, body, "budget", budget);
-    LH_TRY(trials_recall(job, body, err));
+    if (job->seconds_text) lh_json_set_uint(arena, budget, "seconds", job->seconds);
+    if (lh_json_size(budget)) lh_json_set(arena, body, "budget", budget);
+    LH_TRY(trials_real(job, "recall", job->recall_text, body, "recall_target", err));
+    LH_TRY(trials_real(job, "selectivity", job->selectivity_text, body, "filter_selectivity", err));
     LH_TRY(trials_job(job, LH_STR("/vectors/hnsw/tune"), body, &result, err));
     if (!result) return LH_OK;
     lh_str reason = lh_json_get_string(result, "reason");

@@ -150,6 +150,42 @@ def test_the_best_trials_and_what_is_held_are_told(server):
         assert re.search(rf" {name} +│ {value} *\n", shown), (name, shown)
 
 
+def test_a_tune_has_a_budget_and_is_for_filters(server):
+    budget = lambda: newest(server)["spec"]["budget"]  # noqa: E731
+    assert "promoted" in vectors(server, "tune", "notes", "--recall", "0.5", "--selectivity", "0.6", "--seconds", "90", "--trials", "2").stdout
+    spec = newest(server)["spec"]
+    assert (spec["recall_target"], spec["filter_selectivity"], spec["budget"]) == (0.5, 0.6, {"trials": 2, "seconds": 90})
+    vectors(server, "tune", "notes", "--seconds", "80")
+    assert budget() == {"trials": 40, "seconds": 80}
+    vectors(server, "tune", "notes", "--trials", "3")
+    assert budget() == {"trials": 3, "seconds": 600}
+    for status, said, *args in [(1, "--selectivity takes a number, as 0.98, not 'half'", "--selectivity", "half"), (1, "'filter_selectivity'", "--selectivity", "2"),
+                                (2, "--seconds takes a whole number, not 'long'", "--seconds", "long"), (1, "'budget.seconds'", "--seconds", "0")]:
+        done = vectors(server, "tune", "notes", *args, check=False)
+        assert done.returncode == status and said in done.stderr and done.stdout == "", done
+
+
+def test_queries_are_drawn_by_a_seed(server):
+    vectors(server, "index", "many", "--id", "id", "--text", "text", "--index", "drawn_from")
+    drawn = []
+    for name, seed in (("a", ("--seed", "7")), ("b", ("--seed", "7")), ("c", ("--seed", "8")), ("d", ())):
+        vectors(server, "eval", "drawn_from", name, "--count", "5", *seed)
+        kept = server.request("GET", f"/vectors/hnsw/evals/{name}").json()
+        drawn.append([query["query"] for query in kept["queries"]])
+    assert drawn[0] == drawn[1] != drawn[2] != drawn[3] != drawn[0]
+    assert "--seed takes a whole number" in vectors(server, "eval", "drawn_from", "e", "--seed", "x", check=False).stderr
+    vectors(server, "drop", "drawn_from", "--yes")
+
+
+def test_an_index_has_a_locale_of_its_own(server):
+    server.sql("CREATE TABLE german AS SELECT 1 AS id, 'Am 3. Januar war er da. Er ging.' AS text")
+    index = ("index", "german", "--id", "id", "--text", "text", "--chunk-size", "24", "--chunk-overlap", "0", "--locale")
+    vectors(server, *index, "de")
+    assert json.loads(vectors(server, "show", "german", "--json").stdout)["chunk"]["locale"] == "de"
+    bad = vectors(server, *index, "klingon", "--index", "other", check=False)
+    assert bad.returncode == 1 and "klingon" in bad.stderr
+
+
 def test_what_is_not_understood_is_said_before_anything_is_asked(server):
     for status, said, *args in [
             (2, "index needs --id", "index", "notes", "--text", "text"),
