@@ -2,7 +2,7 @@
  * them and what the table has more or less when they are of an older one; else from the table. The files lie in the module's folder
  * and can be lost at any time:
  *
- *   <name>.texts   the header below, the texts (each row's id and chunk), the rows (vector_text), all as in memory
+ *   <name>.texts   vector_texts_head, the texts (each row's id and chunk), the rows (vector_text), all as in memory
  *   <name>.ann     ann's file, bound to table, snapshot, model, what its graph was built by and the SHA-256 of the whole of the other
  *
  * so that a torn, foreign or older pair is never taken: it is made anew. Of a row that is gone the text does not stay: only its vector,
@@ -18,13 +18,6 @@
 
 enum { LOAD_VERSION = 1, LOAD_CHANGED_PERCENT = 30, LOAD_ARENA_BYTES = 4 << 20 };
 
-typedef struct {
-    char magic[8];
-    uint32_t version, row_bytes, dimensions, metric;
-    uint64_t row_count, texts_bytes;
-    int64_t snapshot_id;
-    char table[40], model[192]; /* uuid; provider/name/version; ended by NULs */
-} texts_head;
 #define LOAD_MAGIC "LHTEXTS"
 
 typedef struct {
@@ -32,7 +25,7 @@ typedef struct {
     const vector_definition *definition;
     int64_t snapshot_id;
     lh_cancel *cancel;
-    texts_head head;           /* of the file to be */
+    vector_texts_head head; /* of the file to be */
     char kind[17];
     const vector_served *base; /* what there is of an older snapshot; NULL: nothing */
     /* the rows that come */
@@ -77,7 +70,7 @@ static bool load_grow(void *pointer, size_t *room, size_t needed, size_t size) {
 
 /* ---- the file of texts ---- */
 
-static lh_str load_binding(const texts_head *head, const lh_hnsw_config *config, const lh_sha256 *hash,
+static lh_str load_binding(const vector_texts_head *head, const lh_hnsw_config *config, const lh_sha256 *hash,
                            lh_arena *arena) {
     return lh_arena_printf(arena, "%s/%" PRId64 "/%s/%" PRIu32 "/%" PRIu32 "/%s/%" PRIu64 "/%s", head->table,
                            head->snapshot_id, head->model, config->ef_construction, config->connectivity,
@@ -97,20 +90,19 @@ static void load_set_kind(load *l) {
     snprintf(l->kind, sizeof l->kind, "%.16s", lh_sha256_to_hex(&hash).text);
 }
 
-/* Maps it into the served, and reads its parts. False: it makes no sense. */
-static bool texts_take(vector_served *served, const char *file, size_t bytes, const texts_head *like) {
-    const texts_head *head = (const texts_head *)(const void *)file;
-    if (bytes < sizeof *head || memcmp(head->magic, like->magic, sizeof head->magic) != 0 ||
+bool vector_texts_take(vector_served *served, lh_str file, const vector_texts_head *like) {
+    const vector_texts_head *head = (const vector_texts_head *)(const void *)file.ptr;
+    if (file.len < sizeof *head || memcmp(head->magic, like->magic, sizeof head->magic) != 0 ||
         head->version != like->version || head->row_bytes != like->row_bytes || head->dimensions != like->dimensions ||
         head->metric != like->metric || memcmp(head->table, like->table, sizeof head->table) != 0 ||
         memcmp(head->model, like->model, sizeof head->model) != 0)
         return false;
-    size_t left = bytes - sizeof *head;
+    size_t left = file.len - sizeof *head;
     if (head->texts_bytes > left || head->texts_bytes % 8 != 0 ||
         head->row_count > (left - head->texts_bytes) / sizeof(vector_text) || head->row_count > LH_ANN_ROWS_MAX ||
         head->row_count * sizeof(vector_text) != left - head->texts_bytes)
         return false;
-    served->texts = file + sizeof *head;
+    served->texts = file.ptr + sizeof *head;
     served->rows = (const vector_text *)(const void *)(served->texts + head->texts_bytes);
     served->row_count = (size_t)head->row_count;
     served->snapshot_id = head->snapshot_id;
@@ -132,13 +124,13 @@ bool vector_map_file(const char *path, lh_str *ret) {
     return true;
 }
 
-static bool texts_map(const char *path, const texts_head *like, vector_served *served, lh_sha256 *ret_hash) {
+static bool texts_map(const char *path, const vector_texts_head *like, vector_served *served, lh_sha256 *ret_hash) {
     lh_str file;
     if (!vector_map_file(path, &file)) return false;
     served->file = (void *)(uintptr_t)file.ptr;
     served->file_bytes = file.len;
     *ret_hash = lh_sha256_of(file);
-    return texts_take(served, served->file, served->file_bytes, like);
+    return vector_texts_take(served, file, like);
 }
 
 static lh_code texts_write(load *l, const void *bytes, size_t size, lh_error *err) {
@@ -266,8 +258,7 @@ static int load_order(const void *a, const void *b, void *ctx) {
     return order ? order : (s->rows[x].chunk > s->rows[y].chunk) - (s->rows[x].chunk < s->rows[y].chunk);
 }
 
-/* Which rows there are, by id. */
-static lh_code load_list_ids(vector_served *s, lh_error *err) {
+lh_code vector_texts_list(vector_served *s, lh_error *err) {
     size_t count = 0;
     s->order = calloc(s->row_count + 1, sizeof *s->order);
     s->ids = calloc(s->row_count + 1, sizeof *s->ids);
@@ -298,7 +289,7 @@ static lh_code load_new_served(const load *l, vector_served **ret, lh_error *err
 static lh_code load_open_into(const load *l, lh_arena *arena, vector_served *served, lh_error *err) {
     char texts[VECTOR_PATH_BYTES], graph[VECTOR_PATH_BYTES];
     lh_sha256 hash;
-    texts_head head = l->head;
+    vector_texts_head head = l->head;
     LH_TRY(vector_load_path(l->vector, l->definition->table.name, ".texts", texts, err));
     LH_TRY(vector_load_path(l->vector, l->definition->table.name, ".ann", graph, err));
     if (!texts_map(texts, &l->head, served, &hash))
@@ -310,7 +301,7 @@ static lh_code load_open_into(const load *l, lh_arena *arena, vector_served *ser
     LH_TRY(lh_ann_open(graph, binding, l->vector->threads, &served->ann, err));
     if (lh_ann_info_of(served->ann).rows != served->row_count)
         return lh_fail(err, LH_CORRUPT, "an index has texts of other rows");
-    return load_list_ids(served, err);
+    return vector_texts_list(served, err);
 }
 
 /* What the files hold, of whatever snapshot. Errors: CORRUPT, CONFLICT (they are not what they should be), NOT_FOUND, IO, NO_MEMORY. */
@@ -356,7 +347,7 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
     lh_code code = LH_OK;
     if (!texts_map(l->path, &l->head, served, &hash))
         code = lh_fail(err, LH_IO, "the texts of the index '%.*s' cannot be mapped", LH_STR_ARG(l->definition->name));
-    if (code == LH_OK) code = load_list_ids(served, err);
+    if (code == LH_OK) code = vector_texts_list(served, err);
     lh_str binding = load_binding(&l->head, &served->config, &hash, arena);
     if (code == LH_OK && (served->binding = strndup(binding.ptr, binding.len)) == NULL)
         code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
@@ -437,7 +428,7 @@ static lh_code load_blank_gone(load *l, lh_error *err) {
 static lh_code load_copy_base(load *l, uint64_t **ret_gone, size_t *ret_count, lh_error *err) {
     const vector_served *base = l->base;
     size_t gone = 0;
-    const texts_head *head = (const texts_head *)(const void *)base->file;
+    const vector_texts_head *head = (const vector_texts_head *)(const void *)base->file;
     *ret_gone = calloc(base->row_count + 1, sizeof **ret_gone);
     if (!*ret_gone || !load_grow(&l->rows, &l->room, base->row_count + 1, sizeof *l->rows))
         return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
@@ -507,12 +498,12 @@ static lh_code load_begin(load *l, lh_error *err) {
     const vector_definition *d = l->definition;
     lh_table_state state;
     LH_TRY(lh_table_get_state(l->vector->catalog, d->table, &state, err));
-    l->head = (texts_head){.magic = LOAD_MAGIC,
-                           .version = LOAD_VERSION,
-                           .row_bytes = sizeof(vector_text),
-                           .dimensions = d->dimensions,
-                           .metric = (uint32_t)d->metric,
-                           .snapshot_id = l->snapshot_id};
+    l->head = (vector_texts_head){.magic = LOAD_MAGIC,
+                                  .version = LOAD_VERSION,
+                                  .row_bytes = sizeof(vector_text),
+                                  .dimensions = d->dimensions,
+                                  .metric = (uint32_t)d->metric,
+                                  .snapshot_id = l->snapshot_id};
     snprintf(l->head.table, sizeof l->head.table, "%s", state.uuid.text);
     snprintf(l->head.model, sizeof l->head.model, "%.*s/%.*s/%.*s", LH_STR_ARG(d->model.provider),
              LH_STR_ARG(d->model.name), LH_STR_ARG(d->model.version));

@@ -458,6 +458,20 @@ LH_MUST_CHECK lh_code vector_load_map(lh_vector *vector, const vector_definition
                                       vector_served **ret, lh_error *err);
 void vector_load_remove_files(lh_vector *vector, lh_str table);
 
+/* What a file of texts begins with. */
+typedef struct vector_texts_head {
+    char magic[8];
+    uint32_t version, row_bytes, dimensions, metric;
+    uint64_t row_count, texts_bytes;
+    int64_t snapshot_id;
+    char table[40], model[192]; /* uuid; provider/name/version; ended by NULs */
+} vector_texts_head;
+/* Finds the parts of such a file, which starts where a number of eight bytes may; they are borrowed from it. False: it makes no sense,
+ * or is not like the head in what it is of. */
+bool vector_texts_take(vector_served *served, lh_str file, const vector_texts_head *like);
+/* Then which rows there are, by id. Errors: NO_MEMORY. */
+LH_MUST_CHECK lh_code vector_texts_list(vector_served *served, lh_error *err);
+
 /* <folder>/<name><suffix>. Errors: INVALID (too long). */
 enum { VECTOR_PATH_BYTES = 4096, VECTOR_FILES = 2 };
 extern const char
