@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "base/breaks.h"
 #include "base/terms.h"
+#include "base/markdown.h"
 #include "base/log.h"
 #include "base/config.h"
 #include "base/secrets.h"

@@ -7,8 +7,9 @@ static lh_str markdown_line(lh_str *rest) {
 }
 
 static bool markdown_is_fence(lh_str line) {
-    lh_str at = lh_str_trim(line);
-    return lh_str_starts(at, LH_STR("```")) || lh_str_starts(at, LH_STR("~~~"));
+    bool info;
+    char of;
+    return lh_markdown_fence(line, &of, &info) > 0;
 }
 
 /* `# Title ##` → `Title` */

@@ -5,7 +5,6 @@
 
 enum {
     SENTENCES_BYTES = 1 << 20, /* of the list of them */
-    SENTENCES_LEVELS = 6,
     SENTENCES_CELLS_MAX = 64,
     SENTENCES_CELL_BYTES = 100, /* of a table's head */
     SENTENCES_IMAGE_BYTES = 1024,
@@ -18,48 +17,12 @@ enum {
 
 static bool sentences_is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 
-/* "- ", "* ", "> ", "# ", "3. ", "3) " and "- [ ] " at the beginning of a line. */
-static size_t sentences_list_mark(lh_str line) {
-    size_t at = 0;
-    while (at < line.len && strchr(" \t#>*-+|", line.ptr[at])) at++;
-    size_t digits = at;
-    while (digits < line.len && lh_is_digit(line.ptr[digits])) digits++;
-    bool numbered =
-        digits > at && digits + 1 < line.len && strchr(".)", line.ptr[digits]) && line.ptr[digits + 1] == ' ';
-    if (numbered) return digits + 2;
-    lh_str box = lh_str_sub(line, at, 4);
-    return at && box.len == 4 && box.ptr[0] == '[' && strchr(" xX", box.ptr[1]) && box.ptr[2] == ']' &&
-                   box.ptr[3] == ' '
-               ? at + 4
-               : at;
-}
-
-/* All of it that character, and three of them at least. */
-static bool sentences_is_rule(lh_str line, char of) {
-    size_t marks = 0;
-    line = lh_str_trim(line);
-    while (marks < line.len && line.ptr[marks] == of) marks++;
-    return marks >= 3 && marks == line.len;
-}
-
-/* Nothing, or a rule between parts. */
-static bool sentences_is_blank(lh_str line) {
-    return lh_str_trim(line).len == 0 || sentences_is_rule(line, '-') || sentences_is_rule(line, '*') ||
-           sentences_is_rule(line, '_');
-}
-
-static bool sentences_is_heading(lh_str line) {
-    size_t marks = 0;
-    while (marks < line.len && line.ptr[marks] == '#') marks++;
-    return marks >= 1 && marks <= SENTENCES_LEVELS && (marks == line.len || strchr(" \t\n", line.ptr[marks]));
-}
-
 /* ---- front matter ---- */
 
 /* "key: value", "key = value", "[table]", "- item", a comment, or what goes on with the line before. */
 static bool sentences_is_setting(lh_str line, char separator) {
     size_t at = 0, spaces = 0;
-    if (sentences_is_blank(line) || strchr(" \t#[]-", line.ptr[0])) return true;
+    if (lh_markdown_is_blank(line) || strchr(" \t#[]-", line.ptr[0])) return true;
     while (at < line.len && at < SENTENCES_KEY_BYTES && line.ptr[at] != separator) spaces += line.ptr[at++] == ' ';
     return spaces <= 2 && at < line.len && line.ptr[at] == separator;
 }
@@ -80,15 +43,9 @@ static size_t sentences_front_matter(lh_str text) {
 
 /* ---- code ---- */
 
-/* A line that begins or ends code: "```sh"; of it, is there a word behind? */
 static bool sentences_is_fence(lh_str line, bool *ret_info) {
-    line = lh_str_trim(line);
-    char of = line.len ? line.ptr[0] : 0;
-    size_t marks = 0;
-    while (marks < line.len && line.ptr[marks] == of) marks++;
-    *ret_info = marks < line.len;
-    return (of == '`' || of == '~') && marks >= 3 &&
-           lh_str_find(lh_str_sub(line, marks, line.len), of) == line.len - marks;
+    char of;
+    return lh_markdown_fence(line, &of, ret_info) > 0;
 }
 
 /* Does it begin within code? Only a fence that begins some has a word behind it. */
@@ -187,12 +144,6 @@ static bool sentences_is_titled(const sentences_plain *p, lh_str line, lh_str ne
     return sentences_is_capital(line.ptr[0]) && line.len <= SENTENCES_SHOUT_BYTES;
 }
 
-/* "Title" over "=====" or "-----" */
-static bool sentences_is_underlined(const sentences_plain *p, lh_str line, lh_str next) {
-    return p->begins && !sentences_is_blank(line) && sentences_list_mark(line) == 0 &&
-           (sentences_is_rule(next, '=') || sentences_is_rule(next, '-'));
-}
-
 /* "3  TROUBLESHOOTING": of texts without marks. */
 static bool sentences_is_shouted(lh_str line) {
     size_t capitals = 0, at = 0;
@@ -205,12 +156,12 @@ static bool sentences_is_shouted(lh_str line) {
 
 static void sentences_line(sentences_plain *p, lh_str line) {
     line = lh_str_trim(line);
-    bool blank = sentences_is_blank(line), row = lh_str_search(line, LH_STR(" | ")) != SIZE_MAX;
-    bool anew = row || sentences_list_mark(line) > 0 || sentences_is_labelled(line);
+    bool blank = lh_markdown_is_blank(line), row = lh_str_search(line, LH_STR(" | ")) != SIZE_MAX;
+    bool anew = row || lh_markdown_list_mark(line) > 0 || sentences_is_labelled(line);
     if (p->into->len && p->into->ptr[p->into->len - 1] != '\n')
         lh_buf_char(p->into, p->begins || blank || anew ? '\n' : ' ');
     if (!blank) lh_buf_append(p->into, line);
-    p->begins = blank || row || sentences_is_heading(line);
+    p->begins = blank || row || lh_markdown_heading(line);
     if (p->begins) lh_buf_char(p->into, '\n');
 }
 
@@ -227,7 +178,7 @@ static void sentences_next_line(sentences_plain *p) {
         p->rest = after;
     } else if (cells && p->head.len) {
         sentences_row(p->head, line, p->into);
-    } else if (sentences_is_underlined(p, line, next)) {
+    } else if (p->begins && lh_markdown_is_underlined(line, next)) {
         sentences_line(p, lh_arena_printf(p->arena, "# %.*s", LH_STR_ARG(lh_str_trim(line))));
         p->rest = after;
     } else if (sentences_is_shouted(line) || sentences_is_titled(p, line, next)) {
@@ -315,7 +266,7 @@ static bool sentences_have_letter(lh_str text) {
 }
 
 typedef struct {
-    lh_str levels[SENTENCES_LEVELS], path;
+    lh_str levels[LH_MARKDOWN_LEVELS], path;
 } sentences_headings;
 
 /* A heading ends those of its level and below. */
@@ -323,7 +274,7 @@ static void sentences_head(sentences_headings *h, lh_str line, lh_arena *arena) 
     size_t level = 0;
     while (level < line.len && line.ptr[level] == '#') level++;
     size_t at = level - 1;
-    for (size_t i = at; i < SENTENCES_LEVELS; i++) h->levels[i] = LH_STR_NONE;
+    for (size_t i = at; i < LH_MARKDOWN_LEVELS; i++) h->levels[i] = LH_STR_NONE;
     h->levels[at] = lh_str_cut_utf8(lh_str_trim(lh_str_sub(line, level, SIZE_MAX)), SENTENCES_HEADING_BYTES);
     h->path = LH_STR_NONE;
     for (size_t i = 0; i <= at; i++)
@@ -343,7 +294,7 @@ lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, rag_sentences_kind k
     LH_TRY(lh_breaks_begin(sentences, text, err));
     while (lh_breaks_next(sentences, text, &piece)) {
         rag_sentence s = {.text = lh_str_trim(piece)};
-        if (wrapped && (heading.len || sentences_is_heading(s.text))) {
+        if (wrapped && (heading.len || lh_markdown_heading(s.text))) {
             lh_str begin = heading.len ? heading : piece;
             heading = (lh_str){begin.ptr, (size_t)(piece.ptr + piece.len - begin.ptr)};
             if (!lh_str_ends(piece, LH_STR("\n"))) continue;
@@ -351,7 +302,7 @@ lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, rag_sentences_kind k
             heading = LH_STR_NONE;
         } else if (!wrapped ||
                    lh_str_search(s.text, LH_STR("```")) == SIZE_MAX) { /* code that has no lines of its own */
-            s.text = lh_str_trim(lh_str_sub(s.text, sentences_list_mark(s.text), s.text.len));
+            s.text = lh_str_trim(lh_str_sub(s.text, lh_markdown_list_mark(s.text), s.text.len));
             s.under = headings.path;
             if (sentences_have_letter(s.text)) lh_buf_append(&items, (lh_str){(const char *)&s, sizeof s});
         }

@@ -1,13 +1,14 @@
 /* Text into chunks. The text is cut into units that stay whole: sentences (Unicode UAX 29, by ICU), and of a sentence that is
  * longer than a chunk its words, and of such a word its characters. Units are packed in order; a chunk begins with as many of the
- * last units of the one before as the overlap takes, or where that is none with the last words of it. A Markdown heading goes with what follows it when both fit.
- * Chunks laid over each other are the text, byte for byte. */
+ * last units of the one before as the overlap takes, or where that is none with the last words of it. A Markdown heading goes with
+ * what follows it when both fit; what looks like one within code is none. Chunks laid over each other are the text, byte for byte. */
 #include "vector/vector_internal.h"
 
+typedef enum { CHUNK_TEXT, CHUNK_HEADING, CHUNK_HEADING_GOES_ON } chunk_kind;
 typedef struct {
     size_t start, end; /* bytes */
     size_t length;     /* characters or tokens, as the options say */
-    bool heading;
+    chunk_kind kind;
 } chunk_unit;
 
 typedef struct {
@@ -68,13 +69,6 @@ static bool chunk_add(chunk_units *units, chunk_unit unit) {
     return true;
 }
 
-/* "# …" to "###### …" at the beginning of a line. */
-static bool chunk_is_heading(lh_str unit) {
-    size_t marks = 0;
-    while (marks < unit.len && unit.ptr[marks] == '#') marks++;
-    return marks >= 1 && marks <= 6 && marks < unit.len && (unit.ptr[marks] == ' ' || unit.ptr[marks] == '\t');
-}
-
 /* Where the text stands so many characters behind `at`. */
 static size_t chunk_skip(lh_str text, size_t at, size_t end, size_t characters) {
     for (; at < end && characters > 0; characters--) {
@@ -93,7 +87,7 @@ static bool chunk_add_characters(const lh_chunker *chunker, lh_str text, size_t 
             length = chunk_length(chunker, lh_str_sub(text, at, next - at));
             characters /= 2;
         } while (length > chunker->options.size && characters > 0);
-        if (!chunk_add(units, (chunk_unit){at, next, length, false})) return false;
+        if (!chunk_add(units, (chunk_unit){at, next, length, CHUNK_TEXT})) return false;
     }
     return true;
 }
@@ -104,18 +98,60 @@ static bool chunk_add_words(const lh_chunker *chunker, lh_str text, size_t start
     bool good = lh_breaks_begin(chunker->words, sentence, NULL) == LH_OK;
     for (size_t from = start; good && lh_breaks_next(chunker->words, sentence, &word); from += word.len) {
         size_t length = chunk_length(chunker, word);
-        good = length > chunker->options.size ? chunk_add_characters(chunker, text, from, from + word.len, units)
-                                              : chunk_add(units, (chunk_unit){from, from + word.len, length, false});
+        good = length > chunker->options.size
+                   ? chunk_add_characters(chunker, text, from, from + word.len, units)
+                   : chunk_add(units, (chunk_unit){from, from + word.len, length, CHUNK_TEXT});
     }
     return good;
 }
 
+/* ---- headings ---- */
+
+/* The lines of a text as they are read, one after the other. */
+typedef struct {
+    lh_str rest;     /* behind the line */
+    chunk_kind kind; /* of the line */
+    bool begins;     /* the next goes on with none */
+    bool underlined; /* the next is the rule under this one */
+    size_t fence;    /* marks of the code that it stands in; 0: in none */
+    char of;
+} chunk_lines;
+
+/* Blank lines behind a heading are of it: nothing has followed it yet. */
+static void chunk_next_line(chunk_lines *l) {
+    lh_str line = lh_str_split(&l->rest, '\n'), after = l->rest, next = lh_str_split(&after, '\n');
+    char of = 0;
+    bool info = false, rule = l->underlined;
+    size_t marks = lh_markdown_fence(line, &of, &info);
+    l->underlined = false;
+    if (l->fence || marks) {
+        l->begins = l->fence && marks >= l->fence && of == l->of && !info; /* it ends */
+        if (!l->fence) l->fence = marks, l->of = of;
+        else if (l->begins) l->fence = 0;
+        l->kind = CHUNK_TEXT;
+        return;
+    }
+    l->underlined = !rule && l->begins && lh_markdown_is_underlined(line, next);
+    if (rule || (l->kind && lh_str_trim(line).len == 0)) l->kind = CHUNK_HEADING_GOES_ON;
+    else l->kind = l->underlined || lh_markdown_heading(line) ? CHUNK_HEADING : CHUNK_TEXT;
+    l->begins = l->kind || lh_markdown_is_blank(line);
+}
+
+/* Of a unit that begins there. Units come in order. */
+static chunk_kind chunk_kind_at(chunk_lines *lines, lh_str text, size_t at) {
+    chunk_kind kind = lines->kind ? CHUNK_HEADING_GOES_ON : CHUNK_TEXT; /* in the line of the unit before */
+    for (; lines->rest.len && at >= text.len - lines->rest.len; kind = lines->kind) chunk_next_line(lines);
+    return kind;
+}
+
 static bool chunk_add_sentences(const lh_chunker *chunker, lh_str text, chunk_units *units) {
     lh_str sentence;
+    chunk_lines lines = {.rest = text, .begins = true};
     bool good = lh_breaks_begin(chunker->sentences, text, NULL) == LH_OK;
     while (good && lh_breaks_next(chunker->sentences, text, &sentence)) {
         size_t at = (size_t)(sentence.ptr - text.ptr);
-        const chunk_unit unit = {at, at + sentence.len, chunk_length(chunker, sentence), chunk_is_heading(sentence)};
+        const chunk_unit unit = {at, at + sentence.len, chunk_length(chunker, sentence),
+                                 chunk_kind_at(&lines, text, at)};
         good = unit.length > chunker->options.size ? chunk_add_words(chunker, text, unit.start, unit.end, units)
                                                    : chunk_add(units, unit);
     }
@@ -124,6 +160,13 @@ static bool chunk_add_sentences(const lh_chunker *chunker, lh_str text, chunk_un
 
 /* ---- packing ---- */
 
+/* Of the unit there; of headings with what follows them. More than `size` is not counted: a text may be headings alone. */
+static size_t chunk_needed(const chunk_units *units, size_t at, size_t size) {
+    size_t length = units->items[at].length;
+    while (units->items[at].kind && at + 1 < units->count && length <= size) length += units->items[++at].length;
+    return length;
+}
+
 /* The unit behind the last of a chunk that begins with `first`. */
 static size_t chunk_end(const chunk_units *units, size_t first, size_t size) {
     size_t end = first, length = 0;
@@ -131,21 +174,20 @@ static size_t chunk_end(const chunk_units *units, size_t first, size_t size) {
         length += units->items[end++].length;
     if (end == units->count) return end;
     size_t cut = end; /* headings at its end go to the next chunk, unless they are all of it */
-    while (cut > first + 1 && units->items[cut - 1].heading) cut--;
-    return units->items[cut - 1].heading ? end : cut;
-}
-
-/* Of the unit there; of headings with what follows them. */
-static size_t chunk_needed(const chunk_units *units, size_t at) {
-    size_t length = units->items[at].length;
-    while (units->items[at].heading && at + 1 < units->count) length += units->items[++at].length;
-    return length;
+    while (cut > first + 1 && units->items[cut - 1].kind) cut--;
+    if (!units->items[cut - 1].kind) return cut;
+    length += chunk_needed(units, end, size);
+    for (cut = first + 1; cut < end; cut++) { /* what follows does not fit behind all of them */
+        length -= units->items[cut - 1].length;
+        if (units->items[cut].kind == CHUNK_HEADING && length <= size) return cut;
+    }
+    return end;
 }
 
 /* The first unit of the chunk behind one that ends before `end`: the overlap, and what is to follow it, fit into it. It is not
  * before `least`, or the chunk would hold all of the one before. */
 static size_t chunk_next(const chunk_units *units, size_t least, size_t end, const lh_chunk_options *options) {
-    size_t next = end, length = 0, needed = chunk_needed(units, end);
+    size_t next = end, length = 0, needed = chunk_needed(units, end, options->size);
     while (next > least && length + units->items[next - 1].length <= options->overlap &&
            length + units->items[next - 1].length + needed <= options->size)
         length += units->items[--next].length;
@@ -157,10 +199,10 @@ static size_t chunk_next(const chunk_units *units, size_t least, size_t end, con
 static bool chunk_add_lead(const lh_chunker *chunker, lh_str text, const chunk_units *units, size_t end, size_t *start,
                            size_t *ret_length) {
     const chunk_unit *last = &units->items[end - 1];
-    size_t needed = chunk_needed(units, end), size = chunker->options.size, most = chunker->options.overlap;
-    size_t length = 0;
+    size_t size = chunker->options.size, most = chunker->options.overlap, length = 0;
+    size_t needed = chunk_needed(units, end, size);
     *ret_length = 0;
-    if (last->heading || needed >= size) return true;
+    if (last->kind || needed >= size) return true;
     if (size - needed < most) most = size - needed;
     chunk_units words = {0};
     bool good = chunk_add_words(chunker, text, last->start, last->end, &words);

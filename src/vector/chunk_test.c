@@ -74,6 +74,51 @@ static void test_chunk__a_heading_goes_with_its_text(void) {
     CHECK_STR(chunks[1].text, LH_STR("## Skills\nC and SQL, for ten years.\n"));
 }
 
+/* The text that comes behind `lead`, in which no chunk of that size ends, is a chunk of its own; or not, where there is no heading. */
+static void check_heading(lh_str text, bool together) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf all = LH_BUF_INIT(1 << 20);
+    lh_str lead = LH_STR("Something is said before.\n\n");
+    lh_error err = {0};
+    size_t count;
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    lh_buf_append(&all, lead);
+    lh_buf_append(&all, text);
+    lh_text_chunk *chunks = split(48, 0, lh_buf_str(&all), arena, &count);
+    CHECK(count == 2);
+    if (together) CHECK_STR(chunks[1].text, text);
+    else CHECK(chunks[1].text.len < text.len);
+}
+
+static void test_chunk__headings_are_those_of_markdown(void) {
+    static const char *const good[] = {
+        "## Skills\nC and SQL, for ten years.",        "## Skills\n\nC and SQL, for ten years.",
+        "## A. Skills\nC and SQL, for ten years.",     "Skills\n===\nC and SQL, for ten years.",
+        "Skills\n------\n\nC and SQL, for ten years.", "A. Skills\r\n---\r\nC, for many years.",
+        "# A\n\n## B\n\nC and SQL, for ten years."};
+    static const char *const none[] = {
+        "```\n# Skills\nC and SQL, for ten years.",    "~~~sh\n# Skills\nC and SQL, for ten.",
+        "````\n```\n# Skills\nC, for ten long years.", "``` \n---\n# Sk\nC and SQL, for ten years.",
+        "#Skills\nC and SQL, for many more years.",    "- Skills\n---\nC and SQL, for ten years.",
+        "x\nSkills\n---\nC and SQL, for ten years."};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) check_heading(lh_str_from(good[i]), true);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) check_heading(lh_str_from(none[i]), false);
+}
+
+static void test_chunk__of_headings_that_do_not_all_fit_the_last_goes_with_its_text(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str text = LH_STR("# What she did\n\nSkills\n------\n\nC and SQL, for ten years.\n");
+    lh_error err = {0};
+    size_t count;
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    lh_text_chunk *chunks = split(44, 0, text, arena, &count);
+    CHECK(count == 2);
+    CHECK_STR(chunks[1].text, LH_STR("Skills\n------\n\nC and SQL, for ten years.\n"));
+    chunks = split(40, 0, text, arena, &count); /* nor does that one: no heading is cut in two */
+    CHECK(count == 2);
+    CHECK_STR(chunks[1].text, LH_STR("C and SQL, for ten years.\n"));
+}
+
 static void test_chunk__what_does_not_fit_is_cut_at_words_then_characters(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_error err = {0};
@@ -127,6 +172,10 @@ static const char *const pieces[] = {"word ",
                                      "\n",
                                      "\n\n",
                                      "# Head\n",
+                                     "=====\n",
+                                     "---\n",
+                                     "```\n",
+                                     "~~~c\n",
                                      "é",
                                      "日本語。",
                                      "ไทยภาษา",
@@ -193,10 +242,29 @@ static uint64_t draw(uint64_t *seed, uint64_t below) {
     return (*seed >> 33) % below;
 }
 
-static void write_text(const language *of, uint64_t seed, lh_buf *into) {
-    for (uint64_t left = 1 + draw(&seed, 40); left > 0; left--) {
-        if (draw(&seed, 6) == 0) lh_buf_printf(into, "\n## %s\n", of->words[draw(&seed, 8)]);
-        for (uint64_t words = 1 + draw(&seed, 12), w = 0; w < words; w++)
+enum { HEADINGS_MAX = 80 };
+typedef struct {
+    size_t starts[HEADINGS_MAX], ends[HEADINGS_MAX], count; /* with the blank lines behind */
+} headings;
+
+static void write_heading(const char *words, uint64_t kind, lh_buf *into, headings *ret) {
+    if (ret->count && ret->ends[ret->count - 1] == into->len) ret->ends[ret->count - 1] += 2;
+    lh_buf_append(into, LH_STR("\n\n"));
+    ret->starts[ret->count] = into->len;
+    lh_buf_printf(into, kind & 1 ? "## %s\n" : kind & 2 ? "%s\n=====\n" : "%s\n---\n", words);
+    if (kind & 4) lh_buf_append(into, LH_STR("\n\n"));
+    ret->ends[ret->count++] = into->len;
+}
+
+static void write_text(const language *of, uint64_t seed, lh_buf *into, headings *ret) {
+    for (uint64_t left = 1 + draw(&seed, HEADINGS_MAX / 2); left > 0; left--) {
+        uint64_t kind = draw(&seed, 48);
+        const char *words = of->words[draw(&seed, 8)];
+        if (kind < 8) write_heading(words, kind, into, ret);
+        if (kind < 4) write_heading(of->words[draw(&seed, 8)], 7 - kind, into, ret);
+        if (kind == 8 || kind == 9)
+            lh_buf_printf(into, kind == 8 ? "\n```\n# %s\n```\n" : "\n~~~~\n```\n# %s\n~~~~\n", words);
+        for (uint64_t words_left = 1 + draw(&seed, 12), w = 0; w < words_left; w++)
             lh_buf_printf(into, "%s%s", w ? of->between : "", of->words[draw(&seed, 8)]);
         lh_buf_append(into, lh_str_from(of->end));
     }
@@ -204,10 +272,19 @@ static void write_text(const language *of, uint64_t seed, lh_buf *into) {
 
 typedef struct {
     size_t start, end, length;
-    bool heading;
+    bool heading, begins; /* begins: one */
 } sentence;
 enum { SENTENCES_MAX = 512 };
-static size_t sentences_of(const language *of, lh_str text, size_t (*measure)(void *, lh_str), sentence *into) {
+static bool is_of(const headings *h, size_t at, bool *ret_begins) {
+    for (size_t i = 0; i < h->count; i++) {
+        *ret_begins = at == h->starts[i];
+        if (at >= h->starts[i] && at < h->ends[i]) return true;
+    }
+    return *ret_begins = false;
+}
+
+static size_t sentences_of(const language *of, lh_str text, const headings *h, size_t (*measure)(void *, lh_str),
+                           sentence *into) {
     LH_CLEANUP(lh_breaks_freep) lh_breaks *breaks = NULL;
     lh_error err = {0};
     lh_str piece;
@@ -217,7 +294,8 @@ static size_t sentences_of(const language *of, lh_str text, size_t (*measure)(vo
     for (; lh_breaks_next(breaks, text, &piece); count++) {
         CHECK(count < SENTENCES_MAX);
         size_t at = (size_t)(piece.ptr - text.ptr);
-        into[count] = (sentence){at, at + piece.len, measure(NULL, piece), lh_str_starts(piece, LH_STR("## "))};
+        bool begins = false, heading = is_of(h, at, &begins);
+        into[count] = (sentence){at, at + piece.len, measure(NULL, piece), heading, begins};
     }
     return count;
 }
@@ -286,9 +364,10 @@ static void check_language(const language *of, uint64_t seed, size_t (*measure)(
     lh_error err = {0};
     size_t count, longest = 16;
     CHECK_OK(lh_arena_new(4 << 20, &arena, &err));
-    write_text(of, seed, &written);
+    headings h = {0};
+    write_text(of, seed, &written, &h);
     lh_str text = lh_buf_str(&written);
-    size_t sentences = sentences_of(of, text, measure, s);
+    size_t sentences = sentences_of(of, text, &h, measure, s);
     for (size_t i = 0; i < sentences; i++)
         if (s[i].length > longest) longest = s[i].length;
     lh_chunk_options options = {.size = (uint32_t)(longest + draw(&seed, 200)), .locale = lh_str_from(of->locale)};
@@ -300,7 +379,8 @@ static void check_language(const language *of, uint64_t seed, size_t (*measure)(
         size_t last = i, length = s[i].length;
         while (s[last].heading && last + 1 < sentences) length += s[++last].length;
         CHECK(holds(text, chunks, count, s[i].start, s[i].end));
-        if (length <= options.size) CHECK(holds(text, chunks, count, s[i].start, s[last].end));
+        if (length <= options.size && (s[i].begins || !s[i].heading))
+            CHECK(holds(text, chunks, count, s[i].start, s[last].end));
     }
     for (size_t i = 0; i + 1 < count; i++) {
         size_t joint = (size_t)(chunks[i].text.ptr - text.ptr) + chunks[i].text.len;
@@ -324,7 +404,8 @@ static void test_chunk__the_overlap_is_the_greatest_and_no_sentence_or_heading_t
 LH_TEST_MAIN(LH_TEST(test_chunk__no_sentence_ends_with_an_abbreviation_and_a_locale_is_one),
              LH_TEST(test_chunk__the_overlap_is_the_greatest_and_no_sentence_or_heading_that_fits_is_cut),
              LH_TEST(test_chunk__whole_sentences_are_packed_and_overlap),
-             LH_TEST(test_chunk__a_heading_goes_with_its_text),
+             LH_TEST(test_chunk__a_heading_goes_with_its_text), LH_TEST(test_chunk__headings_are_those_of_markdown),
+             LH_TEST(test_chunk__of_headings_that_do_not_all_fit_the_last_goes_with_its_text),
              LH_TEST(test_chunk__what_does_not_fit_is_cut_at_words_then_characters),
              LH_TEST(test_chunk__tokens_are_counted_by_who_knows_them),
              LH_TEST(test_chunk__bad_options_and_texts_are_refused),
