@@ -28,8 +28,8 @@ static lh_json *vectors_body(const lh_vectors_job *job) {
     for (size_t i = 0; i < job->texts.count; i++)
         lh_json_append(texts, lh_json_new_string(arena, lh_cli_word(&job->texts, i)));
     if (job->texts.count) lh_json_set(arena, body, "text_columns", texts);
-    if (job->chunk_size_text) lh_json_set_uint(arena, chunk, "size", job->chunk_size);
-    if (job->chunk_overlap_text) lh_json_set_uint(arena, chunk, "overlap", job->chunk_overlap);
+    if (job->size_text) lh_json_set_uint(arena, chunk, "size", job->chunk_size);
+    if (job->overlap_text) lh_json_set_uint(arena, chunk, "overlap", job->chunk_overlap);
     vectors_set(job, chunk, "unit", job->chunk_unit);
     vectors_set(job, chunk, "locale", job->locale);
     if (lh_json_size(chunk)) lh_json_set(arena, body, "chunk", chunk);
@@ -321,8 +321,8 @@ static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
                lh_cli_is_one_of("backend", job->backend, backends, sizeof backends / sizeof *backends) &&
                lh_cli_is_one_of("mode", job->mode, modes, sizeof modes / sizeof *modes) &&
                lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
-               lh_cli_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
-               lh_cli_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
+               lh_cli_number("chunk-size", job->size_text, &job->chunk_size) &&
+               lh_cli_number("chunk-overlap", job->overlap_text, &job->chunk_overlap) &&
                lh_cli_number("k", job->k_text, &job->k) && lh_cli_number("count", job->count_text, &job->count) &&
                lh_cli_number("seed", job->seed_text, &job->seed) &&
                lh_cli_number("trials", job->trials_text, &job->trials) &&
@@ -375,14 +375,11 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.metric},
         {.name = "backend", .value_name = "B", .help = "index: hnsw (default), lance", .text = &job.backend},
         {.name = "profile", .value_name = "USER", .help = "index: whose namespace and backend", .text = &job.profile},
-        {.name = "chunk-size",
-         .value_name = "N",
-         .help = "index: a longer text is cut (1000 characters)",
-         .text = &job.chunk_size_text},
+        {.name = "chunk-size", .value_name = "N", .help = "index: a longer text is cut (1000)", .text = &job.size_text},
         {.name = "chunk-overlap",
          .value_name = "N",
-         .help = "index: of one chunk and the next (a tenth)",
-         .text = &job.chunk_overlap_text},
+         .help = "index: of two chunks (a tenth)",
+         .text = &job.overlap_text},
         {.name = "chunk-unit", .value_name = "U", .help = "index: characters, tokens", .text = &job.chunk_unit},
         {.name = "locale", .value_name = "L", .help = "index: whose sentences, as de", .text = &job.locale},
         {.name = "refresh", .value_name = "W", .help = "index: manual, on_append, scheduled", .text = &job.refresh},
@@ -395,10 +392,7 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
         {.name = "eval", .value_name = "NAME", .help = "tune, best: by that eval set", .text = &job.eval},
         {.name = "trials", .value_name = "N", .help = "tune: at most so many (40)", .text = &job.trials_text},
         {.name = "seconds", .value_name = "N", .help = "tune: at most so long (600)", .text = &job.seconds_text},
-        {.name = "selectivity",
-         .value_name = "S",
-         .help = "tune: for filters that so much of the rows pass, as 0.1",
-         .text = &job.selectivity_text},
+        {.name = "selectivity", .value_name = "S", .help = "tune: filters pass 0.1 of all", .text = &job.selectivity},
         {.name = "no-wait", .help = "start the job, and do not wait for its end", .on = &job.no_wait},
         {.name = "k", .letter = 'k', .value_name = "N", .help = "search: how many (10)", .text = &job.k_text},
         {.name = "vector", .value_name = "NUMBERS", .help = "search: for '[0.25, -1, …]'", .text = &job.vector},

@@ -7,8 +7,8 @@ typedef struct lh_vectors_job {
     lh_cli_session session;
     const lh_cli_list *words; /* the verb's own from 1 on */
     const char *id, *template_, *index, *model, *metric, *backend, *profile, *chunk_unit, *locale, *refresh, *cron,
-        *filter, *mode, *weights, *columns, *hnsw, *eval, *recall_text, *selectivity_text, *vector, *queries;
-    const char *chunk_size_text, *chunk_overlap_text, *k_text, *count_text, *seed_text, *trials_text, *seconds_text;
+        *filter, *mode, *weights, *columns, *hnsw, *eval, *recall_text, *selectivity, *vector, *queries;
+    const char *size_text, *overlap_text, *k_text, *count_text, *seed_text, *trials_text, *seconds_text;
     uint64_t chunk_size, chunk_overlap, k, count, seed, trials, seconds;
     lh_cli_list texts;
     bool rerank, no_wait, yes, json;

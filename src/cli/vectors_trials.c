@@ -231,7 +231,7 @@ lh_code lh_vectors_tune(lh_vectors_job *job, lh_error *err) {
     if (job->seconds_text) lh_json_set_uint(arena, budget, "seconds", job->seconds);
     if (lh_json_size(budget)) lh_json_set(arena, body, "budget", budget);
     LH_TRY(trials_real(job, "recall", job->recall_text, body, "recall_target", err));
-    LH_TRY(trials_real(job, "selectivity", job->selectivity_text, body, "filter_selectivity", err));
+    LH_TRY(trials_real(job, "selectivity", job->selectivity, body, "filter_selectivity", err));
     LH_TRY(trials_job(job, LH_STR("/vectors/hnsw/tune"), body, &result, err));
     if (!result) return LH_OK;
     lh_str reason = lh_json_get_string(result, "reason");
