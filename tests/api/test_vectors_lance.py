@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -186,6 +187,23 @@ def test_there_is_no_graph_to_tune(server):
     index(server, "untuned", backend="lance")
     answer = server.request("POST", "/vectors/hnsw/tune", json={"index": "untuned"})
     assert answer.status_code == 409 and "no graph" in answer.json()["error"]["message"]
+
+
+def test_the_extension_is_loaded_by_who_needs_it(tmp_path):
+    """250 MB that a lake without such an index never has."""
+    server = Server(tmp_path / "lake", env=HASH)
+    loaded = lambda: "lance.duckdb_extension" in Path(f"/proc/{server.process.pid}/maps").read_text()  # noqa: E731
+    server.ingest(lines(people(0, 20)), "loads")
+    index(server, "loads")
+    for mode in ("hnsw", "exact", "text", "hybrid"):
+        assert found(server, index="loads", query="nurse", mode=mode)["items"]
+    assert not loaded()
+    index(server, "loads", index="by_lance", backend="lance")
+    assert loaded()
+    server.restart()
+    assert found(server, index="by_lance", query="nurse", mode="exact")["ranked_by"] == "exact" and not loaded()
+    assert found(server, index="by_lance", query="nurse")["ranked_by"] == "lance" and loaded()
+    server.stop()
 
 
 def test_sql_from_outside_never_gets_to_lance(server):
