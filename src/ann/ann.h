@@ -112,6 +112,8 @@ typedef struct lh_ann_hit {
     float score; /* of the f32 vectors, summed in f64: the same on every processor */
 } lh_ann_hit;
 
+/* Does an HNSW search walk the graph? Where so few rows may be found that a scan of them is as good, it does not, and is exact. */
+bool lh_ann_walks(const lh_ann_index *index, const uint64_t *allowed);
 /* Searches for each query its k nearest rows that are allowed and not deleted, best first, equal scores by row number. hits:
  * k for each query; counts: one each, less than k where fewer rows are there. Both untouched on an error. Errors: INVALID
  * (query; HNSW without a graph; components as for lh_ann_build), CANCELLED, NO_MEMORY. */

@@ -77,6 +77,32 @@ static void test_ann__filters_keep_the_recall_and_let_nothing_else_through(void)
     free(queries);
 }
 
+/* Of so many rows that a filter of most of them is walked, and one of few is scanned. */
+static void test_ann__a_walk_past_filtered_and_deleted_rows_keeps_the_recall(void) {
+    enum { MANY = 12000 };
+    float *vectors = suite_clustered(21, MANY, DIMENSIONS, 120, 0.4f),
+          *queries = suite_clustered(21, QUERIES, DIMENSIONS, 120, 0.4f);
+    lh_hnsw_config config = LH_HNSW_DEFAULTS;
+    config.connectivity = 3; /* so few links that a walk of allowed rows alone would not get far */
+    lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, config, vectors, MANY, 1);
+    lh_error err = {0};
+    double whole = recall_of(index, queries, 100, NULL);
+    CHECK(lh_ann_walks(index, NULL) && whole >= 0.85);
+    static const uint64_t shares[][3] = {{10, 9, true}, {10, 6, true}, {10, 5, false}, {50, 1, false}};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        uint64_t *bits = every(MANY, shares[i][0], shares[i][1]);
+        CHECK(lh_ann_walks(index, bits) == shares[i][2]);
+        if (shares[i][2]) CHECK(recall_of(index, queries, 100, bits) >= whole - 0.01);
+        else CHECK(recall_of(index, queries, 1, bits) >= 1);
+        free(bits);
+    }
+    for (uint64_t row = 0; row < MANY; row += 4) CHECK_OK(lh_ann_delete(index, &row, 1, &err));
+    CHECK(lh_ann_walks(index, NULL) && recall_of(index, queries, 100, NULL) >= whole - 0.01);
+    lh_ann_free(index);
+    free(vectors);
+    free(queries);
+}
+
 static void test_ann__deleted_rows_are_found_by_no_mode(void) {
     float *vectors = suite_clustered(13, ROWS, DIMENSIONS, 40, 0.4f),
           *queries = suite_clustered(13, QUERIES, DIMENSIONS, 40, 0.4f);
@@ -424,7 +450,7 @@ static void test_ann__no_row_is_out_of_the_way_of_a_walk(void) {
     lh_hnsw_config config = LH_HNSW_DEFAULTS;
     for (unsigned threads = 1; threads <= 4; threads *= 4) {
         check_all_are_found(dense, FEW, config, threads); /* codes that are longer than their row would be hubs here */
-        config.connectivity = 4;                          /* lists that are full soon */
+        config.connectivity = 3;                          /* lists that are full soon */
         check_all_are_found(sparse, FEW, config, threads);
         config.connectivity = LH_HNSW_DEFAULTS.connectivity;
     }
@@ -481,6 +507,7 @@ static void test_ann__rows_that_differ_are_all_in_the_graph(void) {
 
 LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
              LH_TEST(test_ann__filters_keep_the_recall_and_let_nothing_else_through),
+             LH_TEST(test_ann__a_walk_past_filtered_and_deleted_rows_keeps_the_recall),
              LH_TEST(test_ann__deleted_rows_are_found_by_no_mode), LH_TEST(test_ann__growing_is_as_good_as_building),
              LH_TEST(test_ann__one_thread_and_a_seed_give_the_same_graph),
              LH_TEST(test_ann__a_build_can_be_cancelled_and_counts_its_rows),

@@ -139,6 +139,25 @@ static lh_code search_walk(search_task *task, lh_error *err) {
     return LH_OK;
 }
 
+/* The rows of one word that may be found. */
+static uint64_t search_word(const lh_ann_index *index, const uint64_t *allowed, size_t i) {
+    uint64_t bits = (allowed ? allowed[i] : UINT64_MAX) & ~(index->deleted_bits ? index->deleted_bits[i] : 0);
+    uint64_t last = index->rows % 64;
+    return last && i == (size_t)(index->rows / 64) ? bits & ((UINT64_C(1) << last) - 1) : bits;
+}
+
+static bool search_is_short(const lh_ann_index *index, uint64_t found) {
+    return found < index->rows && (double)found <= (double)SEARCH_SCAN * sqrt((double)index->rows);
+}
+
+bool lh_ann_walks(const lh_ann_index *index, const uint64_t *allowed) {
+    uint64_t found = 0;
+    if (!index->graph || (!allowed && !index->deleted_bits)) return index->graph != NULL;
+    for (size_t i = 0; i < (size_t)((index->rows + 63) / 64); i++)
+        found += (uint64_t)__builtin_popcountll(search_word(index, allowed, i));
+    return !search_is_short(index, found);
+}
+
 /* The rows that may be found, as bits; NULL for all. */
 static lh_code search_bits(const lh_ann_index *index, const uint64_t *allowed, uint64_t **ret, uint64_t *ret_found,
                            lh_error *err) {
@@ -149,8 +168,7 @@ static lh_code search_bits(const lh_ann_index *index, const uint64_t *allowed, u
     if (!bits) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
     *ret_found = 0;
     for (size_t i = 0; i < words; i++) {
-        bits[i] = (allowed ? allowed[i] : UINT64_MAX) & ~(index->deleted_bits ? index->deleted_bits[i] : 0);
-        if (i == words - 1 && index->rows % 64) bits[i] &= (UINT64_C(1) << index->rows % 64) - 1;
+        bits[i] = search_word(index, allowed, i);
         *ret_found += (uint64_t)__builtin_popcountll(bits[i]);
     }
     *ret = bits;
@@ -185,7 +203,6 @@ static lh_code search_check(const lh_ann_index *index, const lh_ann_query *query
 static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit *hits, uint32_t *counts,
                             lh_error *err) {
     const lh_ann_index *index = task->index;
-    bool few = (double)task->found <= (double)SEARCH_SCAN * sqrt((double)index->rows) && task->found < index->rows;
     size_t padded = index->padded;
     LH_CLEANUP(lh_free_pointer) ann_probe *probes = calloc(task->count, sizeof *probes);
     LH_CLEANUP(lh_free_pointer) float *copies = malloc(task->count * padded * sizeof *copies);
@@ -196,7 +213,7 @@ static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit 
                        &probes[q]);
     task->probes = probes;
     atomic_store(&task->next, 0);
-    if (task->query->mode == LH_ANN_EXACT || few) LH_TRY(search_scan(task, 0, task->count, err));
+    if (task->query->mode == LH_ANN_EXACT || search_is_short(index, task->found)) LH_TRY(search_scan(task, 0, task->count, err));
     else LH_TRY(search_walk(task, err));
     for (size_t q = 0; q < task->count; q++) {
         counts[q] = task->counts[q];

@@ -1,4 +1,4 @@
-/* A served index keeps its promise: one HNSW search in so many is asked once more, exactly, and what was found of that is kept in a
+/* A served index keeps its promise: one search of the graph in so many is asked once more, exactly, and what was found of that is kept in a
  * window. Below the target it is said, and the index is tuned anew, once a snapshot. A search pays for a copy of its query, at most
  * once in `sample_ms`; the exact search is this file's thread's. The query lives until then, in memory, and is told to nobody.
  *
@@ -104,7 +104,8 @@ static recall_sample *recall_sample_new(lh_vector *vector, const vector_definiti
 void vector_recall_offer(lh_vector *vector, const vector_definition *d, const vector_served *served,
                          const lh_ann_query *query, const lh_ann_hit *hits, uint32_t found) {
     vector_recall *recall = vector->recall;
-    if (!recall->sample_every || atomic_fetch_add(&recall->searches, 1) % recall->sample_every) return;
+    if (!recall->sample_every || !lh_ann_walks(served->ann, query->allowed)) return; /* a scan says nothing of the graph */
+    if (atomic_fetch_add(&recall->searches, 1) % recall->sample_every) return;
     pthread_mutex_lock(&recall->lock);
     uint64_t now_ns = lh_time_monotonic_ns();
     bool takes = recall->started && !recall->pending && !recall->stopping && now_ns >= recall->next_sample_ns;

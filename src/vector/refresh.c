@@ -75,6 +75,7 @@ static lh_code refresh_ask(lh_vector *vector, lh_jobs *jobs, const vector_defini
     lh_json_remove(body, LH_STR("model")); /* it keeps its own, as long as that is there */
     lh_json_remove(body, LH_STR("hnsw"));  /* as it is when the job runs */
     lh_json_remove(body, LH_STR("recall_target"));
+    lh_json_remove(body, LH_STR("refresh"));
     return lh_vector_index(vector, jobs, body, caller, arena, ret, err);
 }
 
@@ -238,8 +239,8 @@ static lh_code watch_take(void *ctx, const vector_definition *d, lh_arena *arena
     uint64_t hash = 0;
     lh_ai_model model;
     (void)err;
-    if (!d->last_embedded_ms || !watch_is_due(watch, d) ||
-        (!d->over_view && lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK))
+    if (d->over_view || !d->last_embedded_ms || !watch_is_due(watch, d) ||
+        lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK)
         return LH_OK;
     if (lh_ai_has_changed(watch->vector->ai, LH_AI_EMBED, &d->model, arena, &model, &since_ms))
         hash = lh_hash_fast(model.version);

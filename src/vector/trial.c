@@ -167,6 +167,14 @@ static lh_code measure_times(const trial_bench *bench, const lh_ann_index *ann, 
     return LH_OK;
 }
 
+lh_code trial_measure_recall(const trial_bench *bench, const lh_ann_index *ann, uint32_t ef, double *ret,
+                             lh_error *err) {
+    trial_figures figures;
+    LH_TRY(measure_found(bench, ann, ef, &figures, err));
+    *ret = figures.recall;
+    return LH_OK;
+}
+
 lh_code trial_measure(const trial_bench *bench, const lh_ann_index *ann, uint32_t ef, trial_figures *ret,
                       lh_error *err) {
     LH_TRY(measure_found(bench, ann, ef, ret, err));

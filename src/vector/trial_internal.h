@@ -175,6 +175,9 @@ typedef struct trial_figures {
 LH_MUST_CHECK lh_code trial_bench_open(trial_bench *bench, uint32_t k, double selectivity, lh_arena *arena,
                                        lh_error *err);
 void trial_bench_close(trial_bench *bench);
+/* Only the recall. */
+LH_MUST_CHECK lh_code trial_measure_recall(const trial_bench *bench, const lh_ann_index *ann, uint32_t ef, double *ret,
+                                           lh_error *err);
 LH_MUST_CHECK lh_code trial_measure(const trial_bench *bench, const lh_ann_index *ann, uint32_t ef, trial_figures *ret,
                                     lh_error *err);
 /* The graph of a config over the bench's rows; *ret_ms: how long it took. */

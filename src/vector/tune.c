@@ -3,6 +3,9 @@
  * It ends when the budget is used up, or when TUNE_WORSE graphs in a row are no better than the best before them. Each measure is a trial
  * of the budget, also the one that comes last, below: as long as graphs are built, one is kept back for it.
  *
+ * With filter_selectivity it is the filtered searches that are measured, but the target is to be reached without a filter, too: those
+ * searches have the same graph. Where so few rows pass that they are scanned, the graph has no part in it, and is tuned without.
+ *
  * What wins is promoted by one commit of the index's document, so that it is promoted or not, whatever happens; then the graph is made
  * ready, while searches have the one before. Threads link rows in an order of chance, so that one is not quite the graph that was
  * measured: it is measured, too, and a larger ef_search is promoted where it needs one. A tune that was cut off begins anew: all that
@@ -32,6 +35,8 @@ typedef struct tune_try {
 
 typedef struct tune {
     trial_bench bench;
+    trial_bench whole; /* of a filtered bench, the same without the filter; it has no reference of its own */
+    bool filtered, scanned; /* scanned: a filter was asked for by which rows are few */
     vector_definition definition;
     lh_job *job;
     lh_arena *arena;
@@ -64,6 +69,11 @@ static lh_code tune_measure(tune *t, const lh_ann_index *ann, const lh_hnsw_conf
     t->trials++;
     lh_job_add_done(t->job, 1);
     *ret = made.figures.recall >= t->aim;
+    if (*ret && t->filtered) {
+        double recall;
+        LH_TRY(trial_measure_recall(&t->whole, ann, config->ef_search, &recall, err));
+        *ret = recall >= t->aim;
+    }
     if (*ret && tune_is_better(&made, best)) *best = made;
     bool closer = made.figures.recall > t->closest.figures.recall ||
                   (made.figures.recall == t->closest.figures.recall && tune_is_better(&made, &t->closest));
@@ -176,8 +186,13 @@ static lh_code tune_serve(tune *t, lh_error *err) {
 /* ---- the job ---- */
 
 static const char *tune_reason(const tune *t) {
+    if (!t->winner.trial && t->filtered)
+        return "no config reached the target with the filter and without; the one that found most with it is 'best'";
     if (!t->winner.trial) return "no config reached the target; the one that found most is 'best'";
-    return "the fastest of those that reached the target";
+    if (t->filtered) return "the fastest with the filter of those that reached the target with it and without";
+    return t->scanned ? "the fastest of those that reached the target; searches by such a filter are exact, whatever "
+                        "the graph, so it was measured without"
+                      : "the fastest of those that reached the target";
 }
 
 static lh_json *tune_result(const tune *t, const lh_hnsw_config *before) {
@@ -216,6 +231,19 @@ static lh_code tune_queries(tune *t, const lh_json *spec, lh_error *err) {
     return eval_sample(&order, t->arena, &bench->eval, err);
 }
 
+static lh_code tune_open(tune *t, uint32_t k, double selectivity, lh_error *err) {
+    t->whole = t->bench;
+    LH_TRY(trial_bench_open(&t->bench, k, selectivity, t->arena, err));
+    t->filtered = t->bench.allowed != NULL;
+    if (!t->filtered) return LH_OK;
+    LH_TRY(trial_bench_open(&t->whole, k, 0, t->arena, err));
+    if (lh_ann_walks(t->bench.served->ann, t->bench.allowed)) return LH_OK;
+    t->bench = t->whole;
+    t->filtered = false;
+    t->scanned = true;
+    return LH_OK;
+}
+
 static lh_code tune_work(tune *t, const lh_json *spec, lh_json **ret, lh_error *err) {
     const lh_json *budget = lh_json_get(spec, "budget");
     lh_hnsw_config before = t->definition.hnsw;
@@ -227,7 +255,7 @@ static lh_code tune_work(tune *t, const lh_json *spec, lh_json **ret, lh_error *
     lh_job_set_total(t->job, t->trials_max);
     LH_TRY(vector_served_get(t->bench.vector, &t->definition, t->bench.cancel, &t->bench.served, err));
     LH_TRY(tune_queries(t, spec, err));
-    LH_TRY(trial_bench_open(&t->bench, k, lh_json_real(lh_json_get(spec, "filter_selectivity"), 0), t->arena, err));
+    LH_TRY(tune_open(t, k, lh_json_real(lh_json_get(spec, "filter_selectivity"), 0), err));
     LH_TRY(tune_search(t, err));
     if (t->winner.trial) LH_TRY(tune_promote(t, err));
     if (t->winner.trial) LH_TRY(tune_serve(t, err));
