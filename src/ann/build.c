@@ -166,15 +166,15 @@ static void build_link(void *ctx, unsigned n) {
 }
 
 /* Lets walks come to all rows. What a first round links may take a link from another; a few rounds, where rows with full lists are
- * avoided, end that. A graph that is torn beyond this is as its rows are: all rounds together link less than a build does. */
+ * avoided, end that but for a row or two, from which walks begin, too. A graph that is torn beyond this is as its rows are: all rounds together link less than a build does. */
 static const char *build_mend(lh_ann_index *index, const lh_ann_work *work) {
     ann_space space = ann_space_of(index);
     uint32_t ef = index->options.config.ef_construction;
     const char *failed = NULL;
-    for (int round = 0; round < BUILD_MENDS && !failed; round++) {
+    for (int round = 0; round <= BUILD_MENDS && !failed; round++) {
         size_t strays = 0;
         failed = ann_graph_find_strays(index->graph, &strays);
-        if (strays == 0 || strays > 64 + ann_graph_rows(index->graph) / BUILD_MENDS) break;
+        if (round == BUILD_MENDS || strays == 0 || strays > 64 + ann_graph_rows(index->graph) / BUILD_MENDS) break;
         for (size_t i = 0; i < strays && !failed && !ann_cancelled(work->cancelled); i++)
             failed = ann_graph_relink(index->graph, &space, i, ef, round > 0);
     }

@@ -92,6 +92,7 @@ struct ann_graph {
     std::vector<walk> mutable walks; // one for each context
     std::vector<std::uint32_t> rows_of;
     std::vector<std::uint32_t> strays; // their slots
+    std::uint32_t entry = 0;           // a slot from which links lead to all rows, but strays
     std::size_t contexts;
 
     ann_graph(graph_t &&made, std::size_t threads) : graph(std::move(made)), walks(threads), contexts(threads) {}
@@ -131,7 +132,7 @@ char const *ann_graph_add(ann_graph *graph, ann_space const *space, std::uint32_
 }
 
 namespace {
-// The first slot on the highest level is where walks begin: a node becomes that as it opens a level.
+// The first slot on the highest level, which is the same after the graph was saved and loaded.
 std::uint32_t entry_of(graph_t const &graph) {
     std::uint32_t slot = 0;
     while (graph.level_of(slot) < graph.max_level()) slot++;
@@ -141,10 +142,11 @@ std::uint32_t entry_of(graph_t const &graph) {
 
 char const *ann_graph_find_strays(ann_graph *graph, std::size_t *ret) try {
     std::size_t rows = graph->graph.size();
-    std::vector<bool> reached(rows), linked(rows);
+    std::vector<bool> reached(rows);
     std::vector<std::uint32_t> open;
     graph->strays.clear();
-    if (rows > 1) open.push_back(entry_of(graph->graph));
+    graph->entry = rows ? entry_of(graph->graph) : 0;
+    if (rows > 1) open.push_back(graph->entry);
     for (std::uint32_t slot : open) reached[slot] = true;
     while (!open.empty()) {
         std::uint32_t slot = open.back();
@@ -152,14 +154,13 @@ char const *ann_graph_find_strays(ann_graph *graph, std::size_t *ret) try {
         auto links = graph->graph.neighbors(slot, 0);
         for (auto link = links.begin(); link != links.end(); ++link) {
             std::uint32_t to = link.slot();
-            linked[to] = true;
             if (reached[to]) continue;
             reached[to] = true;
             open.push_back(to);
         }
     }
     for (std::uint32_t slot = 0; rows > 1 && slot < rows; slot++)
-        if (!reached[slot] || !linked[slot]) graph->strays.push_back(slot);
+        if (!reached[slot]) graph->strays.push_back(slot);
     *ret = graph->strays.size();
     return nullptr;
 } catch (std::bad_alloc const &) {
@@ -190,6 +191,8 @@ char const *ann_graph_relink(ann_graph *graph, ann_space const *space, std::size
 }
 
 namespace {
+constexpr std::size_t walk_strays = 64;
+
 struct walk_ask {
     ann_graph const &graph;
     ann_space const &space;
@@ -209,12 +212,17 @@ void walk_offer(walk_ask const &ask, walk &walk, seen_slot one, std::uint32_t ro
     walk.best.insert(std::upper_bound(walk.best.begin(), walk.best.end(), one, is_nearer), one);
 }
 
-// The lowest level, from a slot near the query on. USearch's own search goes the same way, but asks for one distance after the
+// The lowest level, from a slot near the query on, and from the entry: links may lead to a slot and none from there back, so that a walk
+// would end among a few rows. Also from strays, as long as they are few. USearch's own search goes the same way, but asks for one distance after the
 // other, so that each waits for memory.
 void walk_base(walk_ask const &ask, walk &walk, std::uint32_t slot) {
     graph_t const &graph = ask.graph.graph;
     walk.slots.assign(1, slot);
     walk.sees(slot);
+    if (walk.sees(ask.graph.entry)) walk.slots.push_back(ask.graph.entry);
+    if (ask.graph.strays.size() <= walk_strays)
+        for (std::uint32_t stray : ask.graph.strays)
+            if (walk.sees(stray)) walk.slots.push_back(stray);
     for (;;) {
         std::size_t count = walk.slots.size();
         walk.rows.resize(count);
@@ -365,7 +373,8 @@ char const *ann_graph_load(ann_graph *graph, ann_graph_saved const *saved, bool 
     graph->rows_of.resize(rows);
     for (std::size_t slot = 0; slot < rows; slot++)
         graph->rows_of[slot] = graph->graph.at(static_cast<std::uint32_t>(slot)).key;
-    return nullptr;
+    std::size_t strays;
+    return ann_graph_find_strays(graph, &strays);
 } catch (std::bad_alloc const &) {
     return out_of_memory;
 }

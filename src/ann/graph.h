@@ -28,7 +28,7 @@ void ann_graph_free(ann_graph *graph);
 const char *ann_graph_reserve(ann_graph *graph, size_t more); /* rows to be linked, beyond those that are; alone */
 /* Links a row. Rows may be linked in any order, each once; any number of contexts at once. */
 const char *ann_graph_add(ann_graph *graph, const ann_space *space, uint32_t row, size_t ef, size_t context);
-/* Counts the rows that a walk may never come to ("strays"): no link leads to them, or no chain of links from where walks begin. Two
+/* Counts the rows that a walk may never come to ("strays"): no chain of links leads to them from the entry, where walks begin, too. Two
  * rows that are linked at the same time may take each other's links away, and a full list drops the worst. Alone. */
 const char *ann_graph_find_strays(ann_graph *graph, size_t *ret);
 /* Links the nth of them anew; alone. room: for certain with the nearest row that has room for one more link. */
