@@ -4,11 +4,7 @@
  * endpoint, the provider, and a pause before the next; at the end the tokens are counted (usage.c). */
 #include "ai/ai_internal.h"
 
-enum {
-    AI_HEALTH_PAUSE_MS = 1000,
-    AI_HEALTH_TIMEOUT_MS = 3000,
-    AI_HEALTH_ARENA_BYTES = 64 << 20
-};
+enum { AI_HEALTH_PAUSE_MS = 1000, AI_HEALTH_TIMEOUT_MS = 3000, AI_HEALTH_ARENA_BYTES = 64 << 20 };
 
 const char *const lh_ai_task_names[LH_AI_TASKS] = {"embed", "generate", "rerank"};
 

@@ -213,7 +213,8 @@ static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit 
                        &probes[q]);
     task->probes = probes;
     atomic_store(&task->next, 0);
-    if (task->query->mode == LH_ANN_EXACT || search_is_short(index, task->found)) LH_TRY(search_scan(task, 0, task->count, err));
+    if (task->query->mode == LH_ANN_EXACT || search_is_short(index, task->found))
+        LH_TRY(search_scan(task, 0, task->count, err));
     else LH_TRY(search_walk(task, err));
     for (size_t q = 0; q < task->count; q++) {
         counts[q] = task->counts[q];

@@ -66,7 +66,8 @@ static void test_breaks__a_sentence_ends_behind_what_only_looks_like_one(void) {
           "Log In.|Do as they Do.|Is it option B.|Bring it On.|If not, see section A.|Done.|");
     check("en", "It is of the U.S. The law of Main St. When it is by John Hill Jr. He said etc. Then go.",
           "It is of the U.S.|The law of Main St.|When it is by John Hill Jr.|He said etc.|Then go.|");
-    check("de", "Nehmen Sie Vitamin C. Danach den Port. Alt ist die Fa. Huber & Co. KG. Es gilt Satz 3. Danach usw. Ende.",
+    check("de",
+          "Nehmen Sie Vitamin C. Danach den Port. Alt ist die Fa. Huber & Co. KG. Es gilt Satz 3. Danach usw. Ende.",
           "Nehmen Sie Vitamin C.|Danach den Port.|Alt ist die Fa. Huber & Co. KG.|Es gilt Satz 3.|Danach usw.|Ende.|");
     check("fr", "Prenez de la vitamine C. Ensuite, allez à la mer. Tout va bien. Fin.",
           "Prenez de la vitamine C.|Ensuite, allez à la mer.|Tout va bien.|Fin.|");
@@ -80,7 +81,8 @@ static void test_breaks__a_sentence_ends_behind_what_only_looks_like_one(void) {
 
 static void test_breaks__abbreviations_are_those_of_any_locale(void) {
     check("nl", "Zij is van de Fam. Bakker. Einde.", "Zij is van de Fam. Bakker.|Einde.|");
-    check("root", "She asked Herrn Dr. Graf, z. Hd. Frau Roth. End.", "She asked Herrn Dr. Graf, z. Hd. Frau Roth.|End.|");
+    check("root", "She asked Herrn Dr. Graf, z. Hd. Frau Roth. End.",
+          "She asked Herrn Dr. Graf, z. Hd. Frau Roth.|End.|");
 }
 
 LH_TEST_MAIN(LH_TEST(test_breaks__no_sentence_ends_behind_an_abbreviation),

@@ -44,8 +44,7 @@ size_t lh_markdown_fence(lh_str line, char *ret_of, bool *ret_info) {
     char of = line.len ? line.ptr[0] : 0;
     size_t marks = 0;
     while (marks < line.len && line.ptr[marks] == of) marks++;
-    if ((of != '`' && of != '~') || marks < 3 ||
-        lh_str_find(lh_str_sub(line, marks, line.len), of) != line.len - marks)
+    if ((of != '`' && of != '~') || marks < 3 || lh_str_find(lh_str_sub(line, marks, line.len), of) != line.len - marks)
         return 0;
     *ret_of = of;
     *ret_info = marks < line.len;

@@ -150,7 +150,8 @@ static lh_code lex_number(lexer *lex) {
         (void)lex_digits(lex);
     }
     unsigned char e = lex_peek(lex, 0), sign = lex_peek(lex, 1);
-    if ((e == 'e' || e == 'E') && (lh_is_digit(sign) || ((sign == '+' || sign == '-') && lh_is_digit(lex_peek(lex, 2))))) {
+    if ((e == 'e' || e == 'E') &&
+        (lh_is_digit(sign) || ((sign == '+' || sign == '-') && lh_is_digit(lex_peek(lex, 2))))) {
         lex->at += lh_is_digit(sign) ? 1 : 2;
         (void)lex_digits(lex);
     }

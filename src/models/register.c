@@ -256,7 +256,8 @@ lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh
     if (there) LH_TRY(register_supersede(models, name, there, by, arena, document, err));
     LH_TRY(register_definition(models, name, document, arena, &definition, err));
     LH_TRY(lh_ai_check(models->ai, &definition, err));
-    if (lh_json_bool(lh_json_get(body, "check"), true)) LH_TRY(register_try(models, &definition, by, arena, &told, err));
+    if (lh_json_bool(lh_json_get(body, "check"), true))
+        LH_TRY(register_try(models, &definition, by, arena, &told, err));
     LH_TRY(models_put(models, key, document, version, arena, err));
     return lh_models_get(models, name, arena, ret, err);
 }

@@ -17,9 +17,7 @@ typedef struct {
     size_t mark_count, invented;
 } answer;
 
-static bool answer_is_digit(lh_str text, size_t at) {
-    return at < text.len && lh_is_digit(text.ptr[at]);
-}
+static bool answer_is_digit(lh_str text, size_t at) { return at < text.len && lh_is_digit(text.ptr[at]); }
 
 /* A number of at most nine digits; *at goes behind it. */
 static bool answer_number(lh_str text, size_t *at, size_t *ret) {

@@ -205,9 +205,7 @@ static size_t sentences_image(lh_str text, size_t at, lh_str *ret_words) {
     return at + words + 2 + end + 1;
 }
 
-static bool sentences_is_word(char c) {
-    return lh_is_digit(c) || sentences_is_capital(c) || (c >= 'a' && c <= 'z');
-}
+static bool sentences_is_word(char c) { return lh_is_digit(c) || sentences_is_capital(c) || (c >= 'a' && c <= 'z'); }
 static bool sentences_is_space(lh_str text, size_t at) { return at >= text.len || strchr(" \t\n", text.ptr[at]); }
 
 /* "**words**" at `at`, in one line; 0: none. */

@@ -234,10 +234,11 @@ static lh_code index_look(lh_vector *vector, const lh_vector_caller *caller, vec
     d->over_view = !lh_table_exists(vector->catalog, d->dataset);
     if (d->over_view && !caller->governor) LH_TRY(index_find_view(vector, d->dataset, arena, err));
     if (d->over_view && !lh_str_eq(d->refresh, LH_STR("manual")))
-        return lh_fail(err, LH_INVALID,
-                       "'refresh.policy' of an index of a view is manual: POST /vectors/refresh/%.*s when what it shows "
-                       "has changed",
-                       LH_STR_ARG(lh_table_name_text(d->dataset, arena)));
+        return lh_fail(
+            err, LH_INVALID,
+            "'refresh.policy' of an index of a view is manual: POST /vectors/refresh/%.*s when what it shows "
+            "has changed",
+            LH_STR_ARG(lh_table_name_text(d->dataset, arena)));
     return vector_source_check(vector->engine, caller, d, arena, err);
 }
 

@@ -104,7 +104,8 @@ static recall_sample *recall_sample_new(lh_vector *vector, const vector_definiti
 void vector_recall_offer(lh_vector *vector, const vector_definition *d, const vector_served *served,
                          const lh_ann_query *query, const lh_ann_hit *hits, uint32_t found) {
     vector_recall *recall = vector->recall;
-    if (!recall->sample_every || !lh_ann_walks(served->ann, query->allowed)) return; /* a scan says nothing of the graph */
+    if (!recall->sample_every || !lh_ann_walks(served->ann, query->allowed))
+        return; /* a scan says nothing of the graph */
     if (atomic_fetch_add(&recall->searches, 1) % recall->sample_every) return;
     pthread_mutex_lock(&recall->lock);
     uint64_t now_ns = lh_time_monotonic_ns();

@@ -164,7 +164,7 @@ lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, cons
 typedef struct asked {
     struct asked *next;
     lh_str index; /* owned */
-    bool was; /* asked for the two that follow */
+    bool was;     /* asked for the two that follow */
     int64_t snapshot_id;
     uint64_t model; /* a hash of the version that its model has now; 0: that of the index */
     uint64_t pause_ms, next_ms;

@@ -35,7 +35,7 @@ typedef struct tune_try {
 
 typedef struct tune {
     trial_bench bench;
-    trial_bench whole; /* of a filtered bench, the same without the filter; it has no reference of its own */
+    trial_bench whole;      /* of a filtered bench, the same without the filter; it has no reference of its own */
     bool filtered, scanned; /* scanned: a filter was asked for by which rows are few */
     vector_definition definition;
     lh_job *job;
