@@ -193,7 +193,7 @@ def test_an_index_says_of_what_by_whom_and_when_it_was_made(tmp_path):
     lake.server.sql("INSERT INTO registered VALUES ('C9', 'Text of 9.')")
     stale = told()
     assert stale["stale"] and time(first["last_embedded_at"]) <= time(stale["embedding_stale_since"]) + datetime.timedelta(seconds=1)
-    assert {**stale, "stale": False, "embedding_stale_since": None} == first
+    assert stale["stale_because"] == "dataset" and {**stale, "stale": False, "stale_because": None, "embedding_stale_since": None} == first
     ended(lake.server, lake.call("POST", "/vectors/refresh/registered", 202)["items"][0])
     second = told()
     assert (second["created_at"], second["created_by"], second["embedding_stale_since"]) == (first["created_at"], "registrar", None)
