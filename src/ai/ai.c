@@ -82,12 +82,16 @@ void lh_ai_free(lh_ai *ai) {
 
 /* ---- what is there ---- */
 
+static lh_ai_model ai_told(const ai_model *model, lh_arena *arena) {
+    return (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name),
+                         ai_model_version(model, arena)};
+}
+
 lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena *arena, lh_ai_model *ret,
                    lh_error *err) {
     ai_model *model = NULL;
     LH_TRY(ai_models_take(ai, task, call, &model, err));
-    *ret =
-        (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name), ai_model_version(model, arena)};
+    *ret = ai_told(model, arena);
     ai_models_release(ai, model);
     return lh_arena_check(arena, err);
 }
@@ -96,8 +100,7 @@ static bool ai_differs(lh_ai *ai, lh_ai_task task, const lh_ai_model *of, lh_are
                        int64_t *ret_since_ms) {
     ai_model *model = NULL;
     if (ai_models_take(ai, task, &(lh_ai_call){.model = of->name}, &model, NULL) != LH_OK) return false;
-    *ret =
-        (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name), ai_model_version(model, arena)};
+    *ret = ai_told(model, arena);
     pthread_mutex_lock(&ai->lock);
     *ret_since_ms = model->since_ms;
     pthread_mutex_unlock(&ai->lock);

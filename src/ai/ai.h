@@ -36,8 +36,9 @@ bool lh_ai_is_same(const lh_ai_model *a, const lh_ai_model *b);
 lh_json *lh_ai_model_json(const lh_ai_model *model, lh_arena *arena);
 
 /* Errors of all three tasks below: INVALID (what is asked; the endpoint's refusal of it), LIMIT (a cap of limits.h, or of the
- * endpoint's answer), NOT_FOUND (call->model), CONFLICT (it is another than was registered), UNAVAILABLE (the task has no model; the endpoint does not answer, refuses the key,
- * or its breaker is open; too many calls wait), CORRUPT (an answer that makes no sense), CANCELLED, NO_MEMORY. */
+ * endpoint's answer), NOT_FOUND (call->model), CONFLICT (it is another than was registered), UNAVAILABLE (the task has no model; the
+ * endpoint does not answer, refuses the key, or its breaker is open; too many calls wait), CORRUPT (an answer that makes no sense),
+ * CANCELLED, NO_MEMORY. */
 
 typedef struct lh_ai_embeddings {
     float *values; /* arena: `dimensions` of each text, in the order of the texts; all finite */
@@ -119,8 +120,8 @@ typedef struct lh_ai_definition {
 enum { LH_AI_VERSIONS_MAX = 4 };
 /* Adds a model beside the configured one, or in the place of the added one of that name, which serves its last calls. versions: of one
  * name and task, 1 to LH_AI_VERSIONS_MAX of them; the first does the calls, the others are superseded: each does those that ask for its
- * version, loaded for the first of them. The first stays as it is where it is there already. Loads and asks nothing. Errors: INVALID, CONFLICT (the configuration has that
- * name), LIMIT, NO_MEMORY. */
+ * version, loaded for the first of them. The first stays as it is where it is there already. Loads and asks nothing. Errors: INVALID,
+ * CONFLICT (the configuration has that name), LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *versions, size_t count, lh_error *err);
 /* Would lh_ai_add() take it? Loads and asks nothing. Errors: INVALID, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_check(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);

@@ -189,7 +189,6 @@ typedef struct ai_endpoint { /* a URL that models have in common */
     lh_str url; /* owned */
     ai_breaker breaker;
 } ai_endpoint;
-enum { AI_VERSION_ARENA_BYTES = 64 << 10 };
 typedef struct ai_model {
     struct ai_model *next; /* of its task; under ai->lock, with the next two */
     unsigned users;        /* calls that have it */
@@ -226,7 +225,8 @@ LH_MUST_CHECK lh_code ai_models_configure(lh_ai *ai, const lh_ai_definition *def
 lh_str ai_model_version(const ai_model *model, lh_arena *arena);
 /* The model for the call; given back by ai_models_release(). Errors: UNAVAILABLE (the task has none), NOT_FOUND. */
 LH_MUST_CHECK lh_code ai_models_take(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, ai_model **ret, lh_error *err);
-/* The one after `model`, NULL for the first, of those that are not superseded; for walks, which take each and give it back: *ret NULL at the end. */
+/* The one after `model`, NULL for the first, of those that are not superseded; for walks, which take each and give it back: *ret NULL at
+ * the end. */
 ai_model *ai_models_next(lh_ai *ai, lh_ai_task task, ai_model *model);
 /* How often breakers of the task's endpoints opened, each once, however many models it has. */
 uint64_t ai_models_opened(lh_ai *ai, lh_ai_task task);

@@ -5,7 +5,13 @@
 
 #include <stdio.h>
 
-enum { MODEL_ARENA_BYTES = 64 << 10, MODEL_VERSION_BYTES = 128, MODEL_URL_BYTES = 511, MODEL_ENDPOINT_DIGITS = 16 };
+enum {
+    MODEL_ARENA_BYTES = 64 << 10,
+    MODEL_ASKED_ARENA_BYTES = 64 << 10,
+    MODEL_VERSION_BYTES = 128,
+    MODEL_URL_BYTES = 511,
+    MODEL_ENDPOINT_DIGITS = 16
+};
 
 static const struct ai_provider_ops *const model_providers[] = {&ai_provider_llama, &ai_provider_hash,
                                                                 &ai_provider_openai, &ai_provider_ollama};
@@ -370,7 +376,7 @@ static ai_model *models_take(lh_ai *ai, lh_ai_task which, const lh_ai_call *call
 static bool models_is_asked(const ai_model *model, const lh_ai_call *call) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     if (!model) return !call->model.len;
-    if (!call->version.len || lh_arena_new(AI_VERSION_ARENA_BYTES, &arena, NULL) != LH_OK) return true;
+    if (!call->version.len || lh_arena_new(MODEL_ASKED_ARENA_BYTES, &arena, NULL) != LH_OK) return true;
     lh_str version = ai_model_version(model, arena);
     return !version.len || lh_str_eq(version, call->version);
 }

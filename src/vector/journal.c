@@ -121,11 +121,16 @@ lh_code trial_key(const lh_vector *vector, const vector_definition *d, lh_str ke
     return LH_OK;
 }
 
+lh_code journal_key(const lh_vector *vector, const vector_definition *d, lh_arena *arena, lh_str *ret, lh_error *err) {
+    lh_str key = lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name));
+    LH_TRY(lh_arena_check(arena, err));
+    return trial_key(vector, d, key, arena, ret, err);
+}
+
 static lh_code journal_get(const lh_vector *vector, const vector_definition *d, lh_arena *arena, lh_str *ret_key,
                            lh_str *ret, lh_object_info *ret_info, bool *ret_there, lh_error *err) {
     lh_error why = {0};
-    LH_TRY(trial_key(vector, d, lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name)), arena, ret_key,
-                     err));
+    LH_TRY(journal_key(vector, d, arena, ret_key, err));
     LH_TRY(lh_arena_check(arena, err));
     *ret = LH_STR_NONE;
     lh_code code = lh_bucket_get(lh_registry_whole(vector->registry), *ret_key, 2 * (uint64_t)JOURNAL_BYTES, arena, ret,

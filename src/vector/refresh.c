@@ -1,6 +1,7 @@
 /* Keeping indexes up with their datasets. An index is stale when the dataset's snapshot is another than was embedded, whoever made
- * it, or the model of its name makes other vectors by now. One thread looks every few seconds: what is to follow each change is refreshed, and what has its time at that time, each by
- * the job that made it. A job that fails is asked for again: at each such time, or after pauses that grow; not one that was cancelled. */
+ * it, or the model of its name makes other vectors by now. One thread looks every few seconds: what is to follow each change is
+ * refreshed, and what has its time at that time, each by the job that made it. A job that fails is asked for again: at each such time, or
+ * after pauses that grow; not one that was cancelled. */
 #include "vector/vector_internal.h"
 
 enum {

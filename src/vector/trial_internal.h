@@ -139,6 +139,9 @@ typedef struct journal {
 LH_MUST_CHECK lh_code journal_parse(lh_str text, lh_arena *arena, journal *ret, lh_error *err);
 /* The text with the line behind it; the oldest lines go, so that `limit` bytes hold it. */
 void journal_add(lh_str text, lh_str line, size_t limit, lh_buf *into);
+/* Where an index's lies. Errors: as trial_key(). */
+LH_MUST_CHECK lh_code journal_key(const lh_vector *vector, const vector_definition *definition, lh_arena *arena,
+                                  lh_str *ret, lh_error *err);
 LH_MUST_CHECK lh_code journal_read(const lh_vector *vector, const vector_definition *definition, lh_arena *arena,
                                    journal *ret, lh_error *err);
 /* One that is there, by its id, is not added again: a job may run twice. */

@@ -264,12 +264,11 @@ lh_code vector_trials_changes(const lh_vector *vector, lh_str index, lh_arena *a
 
 lh_code vector_trials_files(const lh_vector *vector, const vector_definition *d, lh_arena *arena,
                             vector_trial_files *ret, lh_error *err) {
-    lh_str lines = lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name));
     lh_str evals = lh_arena_printf(arena, TRIAL_FOLDER "evals/%.*s/", LH_STR_ARG(d->name));
     *ret = (vector_trial_files){0};
     LH_TRY(lh_arena_check(arena, err));
     if (!lh_table_exists(vector->catalog, d->table)) return LH_OK; /* nobody knows where they lay */
-    LH_TRY(trial_key(vector, d, lines, arena, &ret->journal, err));
+    LH_TRY(journal_key(vector, d, arena, &ret->journal, err));
     return trial_key(vector, d, evals, arena, &ret->evals, err);
 }
 

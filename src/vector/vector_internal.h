@@ -267,8 +267,7 @@ lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_aren
 
 /* ---- refresh.c ---- */
 typedef struct vector_stale {
-    const char
-        *because; /* "dataset" or "model": which is another than was embedded, or embedded it; NULL: it is not stale */
+    const char *because; /* "dataset" is another than was embedded, "model" than embedded it; NULL: it is not stale */
     int64_t since_ms;
 } vector_stale;
 vector_stale vector_stale_of(lh_vector *vector, const vector_definition *definition, lh_arena *arena);
