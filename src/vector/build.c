@@ -9,16 +9,11 @@
  * A row that cannot be embedded is set aside as a problem of the job; the rest goes on. */
 #include "vector/vector_internal.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
-
 enum {
     BUILD_BATCH_CHUNKS = 256,
     BUILD_QUEUE_MAX = 4,
-    BUILD_ROOM = 64,
     BUILD_LOOK_MS = 100,
-    BUILD_COMMIT_BYTES = 1 << 29, /* of batches held */
+    BUILD_HELD_BYTES = 64 << 20, /* of batches, in memory */
 };
 
 typedef struct {
@@ -65,10 +60,6 @@ static lh_code build_check(build *b, lh_error *err) {
     return lh_cancel_fired(lh_job_cancel_of(b->job)) ? lh_fail(err, LH_CANCELLED, "the job was cancelled") : LH_OK;
 }
 
-static void build_batch_free(vector_batch *batch) {
-    if (batch) lh_arena_free(batch->arena); /* the batch itself lies there */
-}
-
 static void queue_init(build_queue *queue) {
     lh_cond_init(&queue->changed);
     pthread_mutex_init(&queue->lock, NULL);
@@ -77,7 +68,7 @@ static void queue_init(build_queue *queue) {
 static void queue_done(build_queue *queue) {
     for (vector_batch *batch = queue->first, *next; batch; batch = next) {
         next = batch->next;
-        build_batch_free(batch);
+        vector_batch_free(batch);
     }
     pthread_cond_destroy(&queue->changed);
     pthread_mutex_destroy(&queue->lock);
@@ -105,7 +96,7 @@ static lh_code queue_push(build *b, build_queue *queue, vector_batch *batch, lh_
         pthread_cond_broadcast(&queue->changed);
     }
     pthread_mutex_unlock(&queue->lock);
-    if (code != LH_OK) build_batch_free(batch);
+    if (code != LH_OK) vector_batch_free(batch);
     return code;
 }
 
@@ -144,35 +135,13 @@ typedef struct {
     char hash[VECTOR_HASH_BYTES];
 } spool_head;
 
-static lh_code spool_open(build *b, lh_error *err) {
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%.*s/spool-%.*s", LH_STR_ARG(b->vector->folder),
-                         LH_STR_ARG(lh_job_id(b->job))) >= sizeof path)
-        return lh_fail(err, LH_INVALID, "the path of the scratch folder is too long");
-    b->spool = fopen(path, "w+e");
-    if (!b->spool) return lh_fail_errno(err, errno, "cannot make a scratch file for the rows to embed");
-    unlink(path); /* it goes with us */
-    return LH_OK;
-}
-
 static lh_code spool_write(build *b, const vector_row *row, bool replaces, lh_error *err) {
     spool_head head = {.id_bytes = row->id.len, .text_bytes = row->text.len, .replaces = replaces};
     memcpy(head.hash, row->hash, sizeof head.hash);
-    bool wrote = fwrite(&head, sizeof head, 1, b->spool) == 1 &&
-                 (row->id.len == 0 || fwrite(row->id.ptr, row->id.len, 1, b->spool) == 1) &&
-                 (row->text.len == 0 || fwrite(row->text.ptr, row->text.len, 1, b->spool) == 1);
-    if (!wrote) return lh_fail_errno(err, errno, "cannot write the scratch file of the rows to embed");
+    LH_TRY(vector_scratch_write(b->spool, &head, sizeof head, err));
+    LH_TRY(vector_scratch_write(b->spool, row->id.ptr, row->id.len, err));
+    LH_TRY(vector_scratch_write(b->spool, row->text.ptr, row->text.len, err));
     b->spooled++;
-    return LH_OK;
-}
-
-static lh_code spool_text(build *b, size_t size, lh_arena *arena, lh_str *ret, lh_error *err) {
-    char *bytes = lh_arena_alloc(arena, size + 1);
-    LH_TRY(lh_arena_check(arena, err));
-    if (size && fread(bytes, size, 1, b->spool) != 1)
-        return lh_fail_errno(err, errno ? errno : EIO, "cannot read the scratch file of the rows to embed");
-    bytes[size] = '\0';
-    *ret = (lh_str){bytes, size};
     return LH_OK;
 }
 
@@ -211,48 +180,12 @@ static lh_code build_read(build *b, lh_arena *arena, lh_error *err) {
     LH_TRY(vector_source_count(&source, arena, &total, err));
     lh_job_set_total(b->job, total);
     LH_TRY(vector_source_read(&source, build_compare, b, err));
-    if (fflush(b->spool) != 0 || fseek(b->spool, 0, SEEK_SET) != 0)
-        return lh_fail_errno(err, errno, "cannot write the scratch file of the rows to embed");
+    LH_TRY(vector_scratch_rewind(b->spool, err));
     lh_job_set_total(b->job, b->same + b->spooled);
     return LH_OK;
 }
 
 /* ---- rows into batches of chunks ---- */
-
-static lh_code batch_new(vector_batch **ret, lh_error *err) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(VECTOR_ARENA_BYTES, &arena, err));
-    vector_batch *batch = lh_arena_calloc(arena, 1, sizeof *batch);
-    LH_TRY(lh_arena_check(arena, err));
-    batch->arena = lh_take(&arena);
-    *ret = batch;
-    return LH_OK;
-}
-
-/* Room for `more` chunks: each array anew, twice as large, in the arena. */
-static lh_code batch_reserve(vector_batch *batch, size_t more, size_t *room, lh_error *err) {
-    if (batch->chunk_count + more <= *room) return LH_OK;
-    size_t count = batch->chunk_count, size = 2 * (count + more) + BUILD_ROOM;
-    lh_str *strings = LH_ARENA_ARRAY(batch->arena, lh_str, 3 * size);
-    int64_t *ints = LH_ARENA_ARRAY(batch->arena, int64_t, 3 * size);
-    LH_TRY(lh_arena_check(batch->arena, err));
-    if (count) {
-        memcpy(strings, batch->ids, count * sizeof *strings);
-        memcpy(strings + size, batch->texts, count * sizeof *strings);
-        memcpy(strings + 2 * size, batch->hashes, count * sizeof *strings);
-        memcpy(ints, batch->numbers, count * sizeof *ints);
-        memcpy(ints + size, batch->starts, count * sizeof *ints);
-        memcpy(ints + 2 * size, batch->ends, count * sizeof *ints);
-    }
-    batch->ids = strings;
-    batch->texts = strings + size;
-    batch->hashes = strings + 2 * size;
-    batch->numbers = ints;
-    batch->starts = ints + size;
-    batch->ends = ints + 2 * size;
-    *room = size;
-    return LH_OK;
-}
 
 static void batch_add(vector_batch *batch, lh_str id, lh_str hash, int64_t number, const lh_text_chunk *chunk) {
     size_t at = batch->chunk_count++;
@@ -281,10 +214,9 @@ static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch
     lh_text_chunk *chunks;
     size_t count;
     lh_error why = {0};
-    if (fread(&head, sizeof head, 1, b->spool) != 1)
-        return lh_fail_errno(err, errno ? errno : EIO, "cannot read the scratch file of the rows to embed");
-    LH_TRY(spool_text(b, (size_t)head.id_bytes, batch->arena, &id, err));
-    LH_TRY(spool_text(b, (size_t)head.text_bytes, batch->arena, &text, err));
+    LH_TRY(vector_scratch_read(b->spool, &head, sizeof head, err));
+    LH_TRY(vector_scratch_read_str(b->spool, (size_t)head.id_bytes, batch->arena, &id, err));
+    LH_TRY(vector_scratch_read_str(b->spool, (size_t)head.text_bytes, batch->arena, &text, err));
     hash = lh_arena_dup(batch->arena, (lh_str){head.hash, sizeof head.hash});
     batch->rows++;
     if (vector_known_is_twice(b->known, id)) return LH_OK; /* what the table has of them goes with what is gone */
@@ -295,7 +227,7 @@ static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch
         return LH_OK;
     }
     if (code != LH_OK) return *err = why, code;
-    LH_TRY(batch_reserve(batch, count, room, err));
+    LH_TRY(vector_batch_reserve(batch, count, room, err));
     int64_t number = 0;
     for (size_t i = 0; i < count; i++)
         if (lh_str_trim(chunks[i].text).len) batch_add(batch, id, hash, number++, &chunks[i]);
@@ -332,7 +264,7 @@ static lh_code build_chunk_all(build *b, lh_error *err) {
     for (uint64_t left = b->spooled; left > 0;) {
         vector_batch *batch = NULL;
         size_t room = 0, replaced_max = left < BUILD_BATCH_CHUNKS ? (size_t)left : BUILD_BATCH_CHUNKS;
-        LH_TRY(batch_new(&batch, err));
+        LH_TRY(vector_batch_new(&batch, err));
         batch->replaced = LH_ARENA_ARRAY(batch->arena, lh_str, replaced_max);
         lh_code code = lh_arena_check(batch->arena, err);
         while (code == LH_OK && left > 0 && batch->chunk_count < BUILD_BATCH_CHUNKS && batch->rows < replaced_max) {
@@ -340,7 +272,7 @@ static lh_code build_chunk_all(build *b, lh_error *err) {
             left--;
         }
         if (code != LH_OK) {
-            build_batch_free(batch);
+            vector_batch_free(batch);
             return code;
         }
         LH_TRY(queue_push(b, &b->chunked, batch, err));
@@ -442,7 +374,7 @@ static lh_code build_embed_all(build *b, lh_error *err) {
         if (!batch) return LH_OK;
         lh_code code = embed_batch(b, batch, err);
         if (code != LH_OK) {
-            build_batch_free(batch);
+            vector_batch_free(batch);
             return code;
         }
         lh_job_add_done(b->job, batch->rows);
@@ -461,14 +393,6 @@ static void *build_embedder(void *arg) {
 
 /* ---- into the table ---- */
 
-static void build_free_list(vector_batch **first) {
-    for (vector_batch *batch = *first, *next; batch; batch = next) {
-        next = batch->next;
-        build_batch_free(batch);
-    }
-    *first = NULL;
-}
-
 /* A batch of the ids that the dataset has no more, or more than once. */
 static lh_code build_gone(build *b, vector_batch **ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL; /* until the batch owns it */
@@ -476,7 +400,7 @@ static lh_code build_gone(build *b, vector_batch **ret, lh_error *err) {
     size_t at = 0, count = 0;
     lh_str id;
     while (vector_known_gone(b->known, &at, &id)) count++;
-    LH_TRY(batch_new(&batch, err));
+    LH_TRY(vector_batch_new(&batch, err));
     arena = batch->arena;
     batch->replaced = LH_ARENA_ARRAY(arena, lh_str, count + 1);
     LH_TRY(lh_arena_check(arena, err));
@@ -488,50 +412,40 @@ static lh_code build_gone(build *b, vector_batch **ret, lh_error *err) {
     return LH_OK;
 }
 
-/* They are in the table. */
-static void build_let_go(vector_batch **held) {
-    for (const vector_batch *batch = *held; batch; batch = batch->next)
-        if (batch->kept) unlink(batch->kept);
-    build_free_list(held);
+static lh_code build_commit(const vector_store *store, vector_held *held, lh_error *err) {
+    LH_TRY(vector_store_commit(store, held, err));
+    vector_held_landed(held);
+    return LH_OK;
 }
 
-static lh_code build_write_all(build *b, vector_batch **held, lh_error *err) {
+static lh_code build_write_all(build *b, vector_held *held, lh_error *err) {
     const vector_store store = {b->vector, b->definition, b->job};
-    size_t chunks = 0, bytes = 0;
-    LH_TRY(build_gone(b, held, err));
-    for (;;) {
-        vector_batch *batch = NULL;
+    vector_batch *batch = NULL;
+    LH_TRY(build_gone(b, &batch, err));
+    while (batch) {
+        for (size_t i = 0; i < batch->chunk_count; i++) b->embedded += batch->numbers[i] == 0;
+        LH_TRY(vector_held_add(held, batch, err));
+        bool due = !b->refreshes && vector_held_counted(held).chunks >= b->vector->checkpoint_chunks;
+        if (due) LH_TRY(build_commit(&store, held, err));
         LH_TRY(queue_pop(b, &b->vectored, &batch, err));
-        if (batch) {
-            batch->next = *held;
-            *held = batch;
-            chunks += batch->chunk_count;
-            bytes += lh_arena_used_bytes(batch->arena);
-            for (size_t i = 0; i < batch->chunk_count; i++) b->embedded += batch->numbers[i] == 0;
-        }
-        bool due = !batch || (chunks >= b->vector->checkpoint_chunks && !b->refreshes) || bytes >= BUILD_COMMIT_BYTES;
-        if (!due) continue;
-        LH_TRY(vector_store_commit(&store, *held, err));
-        build_let_go(held);
-        chunks = bytes = 0;
-        if (!batch) return LH_OK;
     }
+    return build_commit(&store, held, err);
 }
 
 static lh_code build_pipeline(build *b, lh_error *err) {
-    vector_batch *held = NULL;
+    LH_CLEANUP(vector_held_freep) vector_held *held = NULL;
     pthread_t chunker, embedder;
+    LH_TRY(vector_held_new(b->vector, lh_job_id(b->job), b->definition->dimensions, BUILD_HELD_BYTES, &held, err));
     queue_init(&b->chunked);
     queue_init(&b->vectored);
     bool chunks = pthread_create(&chunker, NULL, build_chunker, b) == 0;
     bool embeds = chunks && pthread_create(&embedder, NULL, build_embedder, b) == 0;
     lh_code code = LH_OK;
     if (!embeds) code = lh_fail(err, LH_NO_MEMORY, "vector: cannot start the threads of an index");
-    if (code == LH_OK) code = build_write_all(b, &held, err);
+    if (code == LH_OK) code = build_write_all(b, held, err);
     if (code != LH_OK) build_fail(b, code, err);
     if (chunks) pthread_join(chunker, NULL);
     if (embeds) pthread_join(embedder, NULL);
-    build_free_list(&held);
     queue_done(&b->chunked);
     queue_done(&b->vectored);
     return code;
@@ -677,7 +591,7 @@ lh_code vector_run_index(void *ctx, lh_job *job, const lh_json *spec, lh_arena *
     LH_TRY(build_define(ctx, spec, arena, &definition, err));
     b.model_name = lh_json_get_string(lh_json_get(spec, "model"), "name");
     pthread_mutex_init(&b.lock, NULL);
-    lh_code code = spool_open(&b, err);
+    lh_code code = vector_scratch_open(b.vector, "spool", lh_job_id(job), &b.spool, err);
     if (code == LH_OK) code = vector_known_new(&b.known, err);
     if (code == LH_OK) code = build_run(&b, arena, err);
     vector_known_free(b.known);

@@ -126,32 +126,36 @@ static lh_code store_run(lh_session *session, const char *sql, lh_error *err) {
     return lh_session_run(session, lh_str_from(sql), NULL, NULL, NULL, err);
 }
 
-static lh_code store_stage_batch(lh_session *session, const vector_definition *d, const vector_batch *batch,
-                                 lh_error *err) {
+typedef struct {
+    lh_session *session;
+    const vector_definition *definition;
+} store_staging;
+
+static lh_code store_stage_batch(void *ctx, const vector_batch *batch, lh_error *err) {
+    const store_staging *to = ctx;
     const lh_bulk_column columns[] = {{.strings = batch->ids},
                                       {.ints = batch->numbers},
                                       {.strings = batch->texts},
                                       {.ints = batch->starts},
                                       {.ints = batch->ends},
                                       {.strings = batch->hashes},
-                                      {.floats = batch->vectors, .width = d->dimensions}};
+                                      {.floats = batch->vectors, .width = to->definition->dimensions}};
     const lh_bulk_column gone = {.strings = batch->replaced};
     if (batch->chunk_count)
-        LH_TRY(lh_session_append(session, STORE_STAGED, columns, sizeof columns / sizeof *columns, batch->chunk_count,
-                                 err));
-    return batch->replaced_count ? lh_session_append(session, STORE_GONE, &gone, 1, batch->replaced_count, err) : LH_OK;
+        LH_TRY(lh_session_append(to->session, STORE_STAGED, columns, sizeof columns / sizeof *columns,
+                                 batch->chunk_count, err));
+    return batch->replaced_count ? lh_session_append(to->session, STORE_GONE, &gone, 1, batch->replaced_count, err)
+                                 : LH_OK;
 }
 
-static lh_code store_stage(lh_session *session, const vector_definition *d, const vector_batch *batches,
-                           lh_error *err) {
+static lh_code store_stage(lh_session *session, const vector_definition *d, const vector_held *held, lh_error *err) {
+    store_staging staging = {session, d};
     LH_TRY(store_run(session,
                      "CREATE TEMP TABLE " STORE_STAGED " (id VARCHAR, chunk BIGINT, text VARCHAR, text_start BIGINT, "
                      "text_end BIGINT, row_hash VARCHAR, embedding FLOAT[])",
                      err));
     LH_TRY(store_run(session, "CREATE TEMP TABLE " STORE_GONE " (id VARCHAR)", err));
-    for (const vector_batch *batch = batches; batch; batch = batch->next)
-        LH_TRY(store_stage_batch(session, d, batch, err));
-    return LH_OK;
+    return vector_held_each(held, store_stage_batch, &staging, err);
 }
 
 /* The texts are as sensitive as the most sensitive column that they are made of; what a view shows of it is not known. */
@@ -222,32 +226,25 @@ static lh_code store_change(lh_session *session, const vector_definition *d, boo
     return lh_session_commit(session, err);
 }
 
-static lh_code store_commit_locked(const vector_store *store, const vector_batch *batches, lh_arena *arena,
-                                   lh_error *err) {
+static lh_code store_commit_locked(const vector_store *store, const vector_held *held, lh_arena *arena, lh_error *err) {
     LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
-    bool adds = false, removes = false;
-    for (const vector_batch *batch = batches; batch; batch = batch->next) {
-        adds |= batch->chunk_count > 0;
-        removes |= batch->replaced_count > 0;
-    }
+    const vector_held_count count = vector_held_counted(held);
     LH_TRY(lh_session_open(store->vector->engine, lh_job_cancel_of(store->job), &session, err));
-    LH_TRY(store_stage(session, store->definition, batches, err));
+    LH_TRY(store_stage(session, store->definition, held, err));
     LH_TRY(store_annotate(store, arena, err));
-    return store_change(session, store->definition, adds, removes, arena, err);
+    return store_change(session, store->definition, count.chunks > 0, count.replaced > 0, arena, err);
 }
 
-lh_code vector_store_commit(const vector_store *store, const vector_batch *batches, lh_error *err) {
+lh_code vector_store_commit(const vector_store *store, const vector_held *held, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_engine *engine = store->vector->engine;
     lh_table_name table = store->definition->table;
-    bool writes = false;
-    for (const vector_batch *batch = batches; batch; batch = batch->next)
-        writes |= batch->chunk_count > 0 || batch->replaced_count > 0;
-    if (!writes) return LH_OK;
+    const vector_held_count count = vector_held_counted(held);
+    if (!count.chunks && !count.replaced) return LH_OK;
     LH_TRY(lh_arena_new(16 << 20, &arena, err));
     LH_TRY(
         lh_engine_lock_table(engine, table, lh_job_cancel_of(store->job), err)); /* before a connection, as SQL does */
-    lh_code code = store_commit_locked(store, batches, arena, err);
+    lh_code code = store_commit_locked(store, held, arena, err);
     lh_annotation_clear(store->vector->catalog, table);
     lh_engine_unlock_table(engine, table);
     return code;

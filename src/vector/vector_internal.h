@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #define VECTOR_NAMESPACE "vectors"
 #define VECTOR_DOCUMENT "vector/index/"
@@ -217,14 +218,15 @@ LH_MUST_CHECK lh_code vector_current(lh_vector *vector, const struct vector_serv
                                      const vector_definition *definition, lh_cancel *cancel, lh_arena *arena,
                                      uint64_t **ret, int64_t *ret_snapshot_id, lh_error *err);
 
-/* ---- store.c: the table ---- */
-LH_MUST_CHECK lh_code vector_store_make(lh_vector *vector, const vector_definition *definition, lh_arena *arena,
-                                        lh_error *err);
-LH_MUST_CHECK lh_code vector_store_load(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
-                                        vector_known *known, lh_error *err);
-/* Drops the tables of the index but for `kept` (empty: none): those that a switch of the model left, done or not. Best effort: what
- * stays goes the next time. No job may be at work on the index but the one that calls. */
-void vector_store_sweep(lh_vector *vector, const vector_definition *definition, lh_str kept);
+/* ---- scratch.c: a file of a job's own, which is gone when it is closed. Errors: as lh_fail_errno() ---- */
+LH_MUST_CHECK lh_code vector_scratch_open(const lh_vector *vector, const char *what, lh_str job, FILE **ret,
+                                          lh_error *err);
+LH_MUST_CHECK lh_code vector_scratch_write(FILE *file, const void *bytes, size_t size, lh_error *err);
+LH_MUST_CHECK lh_code vector_scratch_rewind(FILE *file, lh_error *err); /* from writing to reading */
+LH_MUST_CHECK lh_code vector_scratch_read(FILE *file, void *into, size_t size, lh_error *err);
+LH_MUST_CHECK lh_code vector_scratch_read_str(FILE *file, size_t size, lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* ---- held.c: batches, and those that wait for one commit ---- */
 /* Whole rows on their way through the pipeline. */
 typedef struct vector_batch {
     struct vector_batch *next;
@@ -237,14 +239,43 @@ typedef struct vector_batch {
     uint64_t rows;    /* that it is of, those without a chunk too */
     const char *kept; /* its file, until it is in the table; NULL: none */
 } vector_batch;
+LH_MUST_CHECK lh_code vector_batch_new(vector_batch **ret, lh_error *err); /* owned: vector_batch_free() */
+void vector_batch_free(vector_batch *batch);
+/* Room for `more` chunks: each array anew, twice as large, in the arena. */
+LH_MUST_CHECK lh_code vector_batch_reserve(vector_batch *batch, size_t more, size_t *room, lh_error *err);
+typedef struct vector_held vector_held; /* of one thread */
+typedef struct vector_held_count {
+    uint64_t chunks, replaced;
+} vector_held_count;
+/* What is more than memory_bytes goes to a scratch file. job: borrowed. */
+LH_MUST_CHECK lh_code vector_held_new(const lh_vector *vector, lh_str job, size_t dimensions, size_t memory_bytes,
+                                      vector_held **ret, lh_error *err);
+void vector_held_free(vector_held *held);
+static inline void vector_held_freep(vector_held **held) { vector_held_free(*held); }
+/* Takes the batch, also when it fails. Errors: those of the scratch file. */
+LH_MUST_CHECK lh_code vector_held_add(vector_held *held, vector_batch *batch, lh_error *err);
+vector_held_count vector_held_counted(const vector_held *held);
+typedef lh_code (*vector_held_fn)(void *ctx, const vector_batch *batch, lh_error *err);
+/* Each once, in no order; it may be called again. Errors: those of the scratch file, NO_MEMORY, those of `each`. */
+LH_MUST_CHECK lh_code vector_held_each(const vector_held *held, vector_held_fn each, void *ctx, lh_error *err);
+void vector_held_landed(vector_held *held); /* they are in the table: none is held */
+
+/* ---- store.c: the table ---- */
+LH_MUST_CHECK lh_code vector_store_make(lh_vector *vector, const vector_definition *definition, lh_arena *arena,
+                                        lh_error *err);
+LH_MUST_CHECK lh_code vector_store_load(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
+                                        vector_known *known, lh_error *err);
+/* Drops the tables of the index but for `kept` (empty: none): those that a switch of the model left, done or not. Best effort: what
+ * stays goes the next time. No job may be at work on the index but the one that calls. */
+void vector_store_sweep(lh_vector *vector, const vector_definition *definition, lh_str kept);
 typedef struct vector_store {
     lh_vector *vector;
     const vector_definition *definition;
     lh_job *job;
 } vector_store;
-/* All of the batches in one commit. Errors: a statement's; nothing has landed then, but for UNAVAILABLE and IO, which leave it
+/* All of them in one commit. Errors: a statement's; nothing has landed then, but for UNAVAILABLE and IO, which leave it
  * open. */
-LH_MUST_CHECK lh_code vector_store_commit(const vector_store *store, const vector_batch *batches, lh_error *err);
+LH_MUST_CHECK lh_code vector_store_commit(const vector_store *store, const vector_held *held, lh_error *err);
 /* Sets rows and chunks to what the table has. */
 LH_MUST_CHECK lh_code vector_store_count(const vector_store *store, vector_definition *ret, lh_error *err);
 

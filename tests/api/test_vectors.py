@@ -151,6 +151,21 @@ def test_a_refresh_is_one_commit(server):
     assert server.sql("SELECT count(*) FROM vectors.once") == [[49]]
 
 
+def test_a_refresh_of_more_than_memory_is_to_hold_is_one_commit(server):
+    """72 MB of texts where 64 MiB of batches are held in memory: the others wait in a file."""
+    server.sql("CREATE TABLE heavy AS SELECT 'H' || i AS candidate_id, 'TX' AS state, repeat('word' || i || ' ', 21000) AS resume FROM range(500) r(i)")
+    index(server, "heavy", chunk={"size": 1 << 20, "overlap": 0})
+    server.sql("UPDATE heavy SET resume = 'Now: ' || resume WHERE candidate_id <> 'H7'")
+    table = server.pyiceberg().load_table("vectors.heavy")
+    snapshots, commits = len(table.snapshots()), len(table.metadata.metadata_log)
+    assert server.sql("SELECT sum(length(text)) > 64 * 1048576 FROM vectors.heavy WHERE id <> 'H7'") == [[True]]
+    assert index(server, "heavy", chunk={"size": 1 << 20, "overlap": 0})["result"]["embedded_rows"] == 499
+    table = server.pyiceberg().load_table("vectors.heavy")
+    assert (len(table.snapshots()) - snapshots, len(table.metadata.metadata_log) - commits) == (2, 1)
+    assert server.sql("SELECT count(*), count(DISTINCT id), count(*) FILTER (starts_with(text, 'Now: word' || substr(id, 2) || ' ')) FROM vectors.heavy") == [[500, 500, 499]]
+    assert server.sql("SELECT count(*) FROM vectors.heavy v JOIN heavy d ON v.id = d.candidate_id AND rtrim(v.text) = rtrim(d.resume)") == [[500]]
+
+
 def test_an_index_follows_its_dataset_or_the_clock(server):
     server.ingest(lines(people(0, 20)), "followed")
     index(server, "followed", refresh={"policy": "on_append"})
