@@ -6,9 +6,7 @@ import subprocess
 import termios
 import time
 
-from harness import BINARY, SANITIZED
-
-SLOW = 5 if SANITIZED else 1
+from harness import BINARY, WAIT_SECONDS
 
 
 def environment(**more):
@@ -16,8 +14,8 @@ def environment(**more):
     return {**clean, "LC_ALL": "C.UTF-8", **more}
 
 
-def lakehouse(*args, env=None, cwd=None, stdin=None, check=True, timeout=120):
-    done = subprocess.run([str(BINARY), *map(str, args)], input=stdin, capture_output=True, text=True, timeout=timeout * SLOW, cwd=cwd,
+def lakehouse(*args, env=None, cwd=None, stdin=None, check=True, timeout=WAIT_SECONDS):
+    done = subprocess.run([str(BINARY), *map(str, args)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd,
                           env=environment(**(env or {})))
     assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
     if check:
@@ -37,9 +35,9 @@ class Terminal:
                        environment(TERM="xterm", XDG_STATE_HOME=str(home), HOME=str(home), PS1="bash> ", PATH=path))
         self.seen = ""
 
-    def expect(self, text, seconds=30):
+    def expect(self, text, seconds=WAIT_SECONDS):
         """Reads until the text came, behind what was expected before."""
-        deadline = time.monotonic() + seconds * SLOW
+        deadline = time.monotonic() + seconds
         while text not in self.seen:
             if time.monotonic() > deadline:
                 raise AssertionError(f"no {text!r} in {self.seen!r}")

@@ -23,15 +23,18 @@ SANITIZED = os.environ.get("LAKEHOUSE_SANITIZED", "") != ""
 ABANDONING = {"ASAN_OPTIONS": os.environ["ASAN_OPTIONS"].replace("detect_leaks=1", "detect_leaks=0")} if "ASAN_OPTIONS" in os.environ else {}
 # What TSan says, and ends the program for, when a thread ends that left a library by a jump, as an abandoned statement does.
 LEFT = "finished with ignores enabled"
-START_SECONDS = 60
+# These end a test that hangs. Nothing is measured by them, so they are far beyond what a machine with much else to do needs.
+WAIT_SECONDS = 300
+START_SECONDS = 300
 RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=WAIT_SECONDS, every=0.05):
+    """every: less where what was waited for is soon over."""
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 class ServerFailed(AssertionError):
@@ -60,7 +63,7 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=self.env, text=True, cwd=self.cwd, preexec_fn=self.confine if self.processors else None)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
-            self.process.wait(10)
+            self.process.wait(WAIT_SECONDS)
             raise ServerFailed(f"did not start: {line!r}\n{self.log_text()[-4000:]}")
         self.url = line.split()[-1]
         self.grpc_line = None
@@ -73,7 +76,7 @@ class Server:
     def wait_ready(self):
         deadline = time.monotonic() + START_SECONDS
         with requests.Session() as session:
-            while (answer := session.get(self.url + "/ready", timeout=30, verify=False)).status_code != 200:
+            while (answer := session.get(self.url + "/ready", timeout=START_SECONDS, verify=False)).status_code != 200:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise ServerFailed(f"not ready: {answer.text}\n{self.log_text()[-4000:]}")
                 time.sleep(0.05)
@@ -98,7 +101,7 @@ class Server:
                 raise ServerFailed(f"died with {self.process.returncode}\n{self.log_text()[-6000:]}")
             return
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(WAIT_SECONDS)
         self.process.stdout.close()
         self.log.close()
         text = self.log_text()
@@ -111,7 +114,7 @@ class Server:
 
     def kill(self):
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(WAIT_SECONDS)
         self.process.stdout.close()
         self.log.close()
 
@@ -167,7 +170,7 @@ class Server:
     def forget_peak(self):
         pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
-    def raw(self, data, read_all=True, timeout=10):
+    def raw(self, data, read_all=True, timeout=60):
         """Sends bytes as they are; what comes back until the server closes or is silent."""
         host, port = self.url.split("//")[1].split(":")
         with socket.create_connection((host, int(port)), timeout=timeout) as connection:
@@ -224,19 +227,27 @@ class S3Server:
         self.process = subprocess.Popen(
             [str(S3_SERVER), "--port", f"127.0.0.1:{self.port}", "--access", "testaccess", "--secret", "testsecret", *self.flags, "posix", str(self.folder)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                requests.get(self.url, timeout=1)
-                break
-            except requests.RequestException:
-                time.sleep(0.05)
+        wait_for(self.answers)
+
+    def answers(self):
+        assert self.process.poll() is None, "versitygw ended"
+        try:
+            requests.get(self.url, timeout=WAIT_SECONDS)
+            return True
+        except requests.RequestException:
+            return False
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(WAIT_SECONDS)
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody has, below those that Linux gives to whoever asks for any: so none of what runs meanwhile gets it before who asked here."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.SystemRandom().randrange(10000, 32768)))
+                return probe.getsockname()[1]
+            except OSError:
+                continue

@@ -648,7 +648,7 @@ def test_a_dataset_moves_between_disk_and_two_s3_services(clouds):
     load(clouds, "nomad", b"id,v\n1,a\n2,b\n")
     clouds.sql("DELETE FROM nomad WHERE id = 1")
     for bucket, start in (("warehouse", "s3://lake/"), ("archive", "s3://warehouse-2/"), ("primary", "/")):
-        done = subprocess.run([str(BINARY), "datasets", "move", "nomad", bucket, "--url", clouds.url], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([str(BINARY), "datasets", "move", "nomad", bucket, "--url", clouds.url], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0 and f"to {bucket}: 1 rows" in done.stdout, done
         assert clouds.request("GET", "/datasets/by-name/nomad").json()["location"].startswith(start)
         assert clouds.sql("SELECT id, v FROM nomad") == [[2, "b"]]
@@ -783,7 +783,7 @@ def test_two_gateways_share_the_journal_of_an_s3_primary(s3, tmp_path, fresh):
 def test_an_s3_service_that_stops_is_rescued_from_disk(s3, tmp_path, fresh):
     service = S3Server(tmp_path / "s3", "cloudy")
     config = configure(tmp_path, {"warehouse": {"kind": "s3", "endpoint": service.url, "bucket": "cloudy"}, "spare": {"root": str(tmp_path / "spare")}},
-                       rescue_bucket="spare", probe_interval_ms=100, probe_timeout_ms=2000, s3_retries=0)
+                       rescue_bucket="spare", probe_interval_ms=100, probe_timeout_ms=60000, s3_retries=0)  # who is gone refuses at once
     server = fresh("--config", config, env=KEYS)
     assert load(server, "clouds", b"id\n1\n", "warehouse").status_code == 201
     for bucket in ("warehouse", "spare"):

@@ -103,5 +103,5 @@ def test_ctrl_c_while_the_standard_input_is_read_loads_nothing(server):
     while "SigBlk:\t0000000000000000" in open(f"/proc/{process.pid}/status").read():
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130 and "interrupted" in process.stderr.read()
+    assert process.wait(300) == 130 and "interrupted" in process.stderr.read()
     assert server.request("GET", "/datasets/by-name/ingest_cut").status_code == 404

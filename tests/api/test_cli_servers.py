@@ -117,5 +117,5 @@ def test_a_command_right_behind_serve_waits_for_the_engine(tmp_path):
             assert "1 row" in lakehouse("ingest", tmp_path / "f.csv", "--url", url).stdout
         finally:
             serve.terminate()
-            serve.wait(60)
+            serve.wait(300)
             serve.stdout.close()

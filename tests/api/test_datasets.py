@@ -320,7 +320,7 @@ def test_the_command_line_describes_sets_shows_and_searches(server):
     loaded(server, "shell")
 
     def run(*args, code=0):
-        done = subprocess.run([str(BINARY), "datasets", *args, "--url", server.url], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(BINARY), "datasets", *args, "--url", server.url], capture_output=True, text=True, timeout=300)
         assert done.returncode == code, done.stderr + done.stdout
         return done.stdout if code == 0 else done.stderr
 

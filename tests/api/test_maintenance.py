@@ -614,7 +614,7 @@ def test_what_a_move_left_that_was_killed_is_removed(two_buckets, tmp_path):
     rows, caller = server.sql("SELECT count(*), sum(hash(t)) FROM killed t"), threading.Thread(target=lambda: kills(server))
 
     def kills(server):  # once its first file is there
-        wait_for(lambda: any((tmp_path / "two").rglob("*.parquet")))
+        wait_for(lambda: any((tmp_path / "two").rglob("*.parquet")), every=0.001)
         server.kill()
 
     caller.start()
@@ -644,7 +644,7 @@ def test_what_a_table_left_that_was_killed_before_it_was_there_is_removed(fresh,
     lake = server.root
 
     def kill():  # once its first file is there
-        wait_for(lambda: any(lake.rglob("*.parquet")))
+        wait_for(lambda: any(lake.rglob("*.parquet")), every=0.001)
         server.kill()
 
     caller = threading.Thread(target=kill)
@@ -672,7 +672,7 @@ def test_what_a_table_left_that_was_killed_before_it_was_there_is_removed(fresh,
 def test_the_command_line(server):
     fill(server, "by_hand")
     def run(*words):
-        done = subprocess.run([BINARY, "tables", *words, "--url", server.url], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([BINARY, "tables", *words, "--url", server.url], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
     assert "6 files" in run("compact", "by_hand", "--dry-run")

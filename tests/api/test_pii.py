@@ -312,7 +312,7 @@ def test_the_command_line_shows_a_table(server):
     load(server, "shown", people(50))
 
     def run(*args, code=0):
-        done = subprocess.run([str(BINARY), "datasets", "scan", *args, "--url", server.url], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(BINARY), "datasets", "scan", *args, "--url", server.url], capture_output=True, text=True, timeout=300)
         assert done.returncode == code, done.stderr + done.stdout
         return done.stdout if code == 0 else done.stderr
 

@@ -18,7 +18,7 @@ ROW = "SELECT 1 AS a"
 
 def open_socket(server, data):
     host, port = server.url.split("//")[1].split(":")
-    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall(data)
     return connection
 
@@ -214,7 +214,7 @@ def test_over_tls_the_end_of_an_answer_is_said_while_its_body_is_still_sent(fres
     host, port = server.url.split("//")[1].split(":")
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     session = ssl.create_default_context(cafile=certificate).wrap_bio(incoming, outgoing, server_hostname=host)
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         def until(act):
             while True:
                 try:

@@ -455,7 +455,7 @@ def test_a_kill_within_a_migration_leaves_the_old_or_the_new(tmp_path):
 # ---- the command line ----
 
 def lakehouse(*args, server, check=True):
-    done = subprocess.run([str(BINARY), *map(str, args), "--url", server.url], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([str(BINARY), *map(str, args), "--url", server.url], capture_output=True, text=True, timeout=300)
     assert not check or done.returncode == 0, done.stderr
     return done
 
