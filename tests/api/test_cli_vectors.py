@@ -6,7 +6,8 @@ import termios
 import pytest
 
 from commands import Terminal, lakehouse
-from harness import SANITIZED, Server
+from harness import SANITIZED, Server, free_port
+from test_jobs import BATCH, ROWS, Held
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
 NOTES = ('id,topic,year,text\n1,garden,2019,"Tomatoes need sun."\n2,garden,2021,"Water roses in the morning.\nNever at noon."\n'
@@ -22,6 +23,19 @@ def server(tmp_path_factory):
     vectors(server, "index", "notes", "--id", "id", "--text", "text")
     yield server
     server.stop()
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A server whose model answers for as many of the rows of `slow` as it may, on a port on which it can be started again; and the model."""
+    model = Held()
+    server = Server(tmp_path / "lake", "--listen", f"127.0.0.1:{free_port()}", "--set", "grpc.enabled=false", env={
+        "LAKEHOUSE__AI__EMBED_PROVIDER": "openai", "LAKEHOUSE__AI__EMBED_MODEL": "held", "LAKEHOUSE__AI__EMBED_URL": model.url, "LAKEHOUSE__AI__TIMEOUT_MS": "3600000"})
+    server.sql(f"CREATE TABLE slow AS SELECT i AS id, 'row ' || i AS text FROM range({ROWS}) AS r (i)")
+    yield server, model
+    model.let(ROWS)
+    server.stop()
+    model.stop()
 
 
 def vectors(server, *args, **options):
@@ -57,9 +71,9 @@ def test_an_index_is_made_refreshed_searched_and_dropped(server):
 
 def test_what_is_stale_is_listed_and_all_indexes_of_a_dataset_are_refreshed(server):
     server.sql("CREATE TABLE fresh AS SELECT * FROM notes")
-    vectors(server, "index", "fresh", "--id", "id", "--text", "text", "--cron", "0 3 * * *")
+    vectors(server, "index", "fresh", "--id", "id", "--text", "text", "--cron", "0 3 29 2 *")  # not while this runs
     vectors(server, "index", "fresh", "--id", "id", "--text", "topic", "--index", "fresh_topics", "--refresh", "manual")
-    assert re.search(r"refresh\.policy +│ scheduled *\n refresh\.cron +│ 0 3 \* \* \*\n", vectors(server, "show", "fresh").stdout)
+    assert re.search(r"refresh\.policy +│ scheduled *\n refresh\.cron +│ 0 3 29 2 \*\n", vectors(server, "show", "fresh").stdout)
     assert "fresh" not in vectors(server, "stale").stdout
     server.sql("INSERT INTO fresh VALUES (4, 'garden', 2023, 'Bees like lavender.')")
     stale = vectors(server, "stale").stdout
@@ -208,38 +222,44 @@ def test_what_is_not_understood_is_said_before_anything_is_asked(server):
     assert jobs(server, "show", "1", check=False).stderr == "lakehouse: there is no job '1'\n"
 
 
-def test_a_bar_is_drawn_and_ctrl_c_leaves_the_job_at_work(server, tmp_path):
-    terminal = Terminal(tmp_path, "vectors", "index", "many", "--id", "id", "--text", "text", "--url", server.url)
+def test_a_bar_is_drawn_and_ctrl_c_leaves_the_job_at_work(held, tmp_path):
+    server, model = held
+    terminal = Terminal(tmp_path, "vectors", "index", "slow", "--id", "id", "--text", "text", "--url", server.url)
     termios.tcsetwinsize(terminal.fd, (24, 66))
-    terminal.expect(f" of {MANY} rows  ", 60)
-    drawn = terminal.expect(f" of {MANY} rows  ", 60).split("\x1b[K")[-1] + f" of {MANY} rows  "
-    assert re.match(r"many  \[[# ]+\] +\d+%  \d+ of \d+ rows  ", drawn), drawn
+    terminal.expect(f"  0 of {ROWS} rows  ")
+    model.let(2 * BATCH)
+    done = f"{2 * BATCH} of {ROWS} rows  "
+    drawn = terminal.expect(done).split("\x1b[K")[-1] + done
+    assert re.match(r"slow  \[[# ]+\] +\d+%  \d+ of \d+ rows  ", drawn), drawn
     terminal.send("\x03")
     job = newest(server)
     lines = terminal.expect(f"interrupted; the job goes on: `lakehouse jobs watch {job['id']}` shows it").split("\x1b[K")
     assert all(len(line.strip("\r^C")) <= 66 for line in lines[:-1]), lines
     assert terminal.wait() == 130
-    assert newest(server)["state"] in ("running", "succeeded")
+    assert newest(server)["state"] == "running"
     watch = Terminal(tmp_path, "jobs", "watch", job["id"], "--url", server.url)
-    watch.expect("index:many: done in ", 120)
-    watch.expect(f"{MANY} rows")
+    watch.expect(done)
+    model.let(ROWS)
+    watch.expect("index:slow: done in ")
+    watch.expect(f"{ROWS} rows")
     assert watch.wait() == 0
-    assert re.search(rf"{job['id']} │ vector\.index │ index:many +│ succeeded │ {MANY} of {MANY} ", jobs(server, "--state", "succeeded").stdout)
+    assert re.search(rf"{job['id']} │ vector\.index │ index:slow +│ succeeded │ {ROWS} of {ROWS} ", jobs(server, "--state", "succeeded").stdout)
     assert jobs(server, "cancel", job["id"]).stdout == f"{job['id']} has ended already: succeeded\n"
     assert "only one that failed or was cancelled" in jobs(server, "retry", job["id"], check=False).stderr
 
 
-def test_a_job_is_cancelled_and_goes_on_when_tried_again(server):
-    server.sql("CREATE TABLE stopped AS SELECT * FROM many")
-    out = vectors(server, "index", "stopped", "--id", "id", "--text", "text", "--no-wait").stdout
+def test_a_job_is_cancelled_and_goes_on_when_tried_again(held):
+    server, model = held
+    out = vectors(server, "index", "slow", "--id", "id", "--text", "text", "--no-wait").stdout
     id = newest(server)["id"]
     assert out == f"the job {id} runs; `lakehouse jobs watch {id}` shows it\n"
     assert jobs(server, "cancel", id).stdout in (f"{id} is told to end\n", f"{id} is cancelled\n")
     watched = jobs(server, "watch", id, check=False)
     assert watched.returncode == 1 and watched.stderr == f"lakehouse: the job was cancelled; `lakehouse jobs retry {id}` goes on with it\n"
     assert re.search(r"state +│ cancelled\n", jobs(server, "show", id).stdout)
+    model.let(ROWS)
     assert jobs(server, "retry", id).stdout == f"{id} is queued again\n"
-    assert json.loads(jobs(server, "watch", id, "--json").stdout)["result"]["rows"] == MANY
+    assert json.loads(jobs(server, "watch", id, "--json").stdout)["result"]["rows"] == ROWS
 
 
 def test_what_was_passed_over_is_told(server):
@@ -252,20 +272,17 @@ def test_what_was_passed_over_is_told(server):
     assert jobs(server, "show", job["id"]).stdout.count("several rows have this id") == 8
 
 
-def test_watching_goes_on_when_the_server_was_started_anew(tmp_path):
-    server = Server(tmp_path / "lake", env=HASH)
-    server.sql(f"CREATE TABLE many AS SELECT i AS id, 'The ' || i || 'th of many.' AS text FROM range({MANY}) r(i)")
-    terminal = Terminal(tmp_path, "vectors", "index", "many", "--id", "id", "--text", "text", "--url", server.url)
-    terminal.expect(f" of {MANY} rows  ", 60)
-    address = server.url.split("//")[1]
+def test_watching_goes_on_when_the_server_was_started_anew(held, tmp_path):
+    server, model = held
+    terminal = Terminal(tmp_path, "vectors", "index", "slow", "--id", "id", "--text", "text", "--url", server.url)
+    terminal.expect(f" of {ROWS} rows  ")
     server.kill()
     terminal.expect("the server does not answer")
-    server.args = ["--listen", address, "--set", "grpc.enabled=false"]
+    model.let(ROWS)
     server.start()
-    terminal.expect("many: done in ", 120)
-    terminal.expect(f"{MANY} rows, {MANY} chunks")
+    terminal.expect("slow: done in ")
+    terminal.expect(f"{ROWS} rows, {ROWS} chunks")
     assert terminal.wait() == 0
-    server.stop()
 
 
 def test_a_lake_that_is_opened_here_says_that_a_job_waits_for_it(tmp_path):

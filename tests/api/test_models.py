@@ -13,7 +13,7 @@ import pytest
 from commands import Terminal, lakehouse
 from endpoints import Scripted, reply
 from governed import Lake, allow
-from harness import BINARY, BUILD, SANITIZED, Server, wait_for
+from harness import BINARY, BUILD, SANITIZED, WAIT_SECONDS, Server, wait_for
 from test_vectors import embedder, ended, lines, people, search, submit, index
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
@@ -282,7 +282,7 @@ def test_an_index_is_answered_by_the_version_that_made_it_until_it_is_refreshed(
     assert listed["kept"]["stale_because"] == "model" and listed["kept"]["embedding_stale_since"] >= listed["kept"]["last_embedded_at"]
     made = server.request("POST", "/vectors/hnsw/evals", json={"index": "kept", "name": "asked", "queries": [{"query": text}], "k": 3})
     assert made.status_code in (200, 201, 202), made.text
-    wait_for(lambda: server.request("GET", "/vectors/indexes/followed").json()["model"]["version"] == "1-128", 60)  # by its policy
+    wait_for(lambda: server.request("GET", "/vectors/indexes/followed").json()["model"]["version"] == "1-128")  # by its policy
     assert stale(server, "followed") == (False, None)
     server.restart()
     assert search(server, index="kept", query=text, mode="exact") == right and stale(server, "kept") == (True, "model")
@@ -307,7 +307,7 @@ def test_a_job_whose_model_is_replaced_while_it_runs_ends_with_vectors_of_one(tm
         asked.extend(body["input"])
         if len(asked) > 1000 and not held.is_set():
             held.set()
-            go_on.wait(100)
+            go_on.wait(WAIT_SECONDS)
         embedder()(handler, body)
 
     first, second = Scripted(stops), Scripted(embedder())
@@ -318,7 +318,7 @@ def test_a_job_whose_model_is_replaced_while_it_runs_ends_with_vectors_of_one(tm
     endpoint = {"name": "tuned", "provider": "openai", "model": "m"}
     old = register(server, url=first.url, **endpoint)["version"]
     job = submit(server, "d", index="turned", model="tuned")
-    assert held.wait(60)
+    assert held.wait(WAIT_SECONDS)
     wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["done"] >= 500)
     new = register(server, url=second.url, replace=True, **endpoint)["version"]
     go_on.set()
@@ -372,12 +372,13 @@ def test_another_model_takes_its_place_while_searches_run(server, backend):
         for size in (200, 300):  # the same name, of another version
             register(server, name="a", model=f"hash-{size}", replace=True)
             assert refreshed(server, "switched")["embedded_rows"] == (300 if SANITIZED else 3000)
+        wait_for(lambda: all(searcher.asked > 5 or searcher.failed for searcher in searchers))
     finally:
         for searcher in searchers:
             searcher.ends.set()
     for searcher in searchers:
-        searcher.join(60)
-        assert not searcher.failed and searcher.asked > 5, searcher.failed[:3]
+        searcher.join()
+        assert not searcher.failed, searcher.failed[:3]
     answer = server.request("POST", "/vectors/search", json={"index": "switched", "query": people(0, 1)[0][2], "mode": "hnsw"}).json()
     assert tables(server, "switched") == 1 and answer.get("ranked_by", "hnsw") == backend
 
@@ -426,10 +427,10 @@ def test_another_gateway_of_the_lake_takes_up_what_one_registers(server):
     second = Server(server.root, env=HASH)
     register(server, name="tuned", model="hash-256")
     post(server, "tuned/activate")
-    wait_for(lambda: dimensions(second) == 256, 30)
+    wait_for(lambda: dimensions(second) == 256)
     post(second, "rollback", task="embed")
     assert dimensions(second) == 384
-    wait_for(lambda: dimensions(server) == 384, 30)
+    wait_for(lambda: dimensions(server) == 384)
     second.stop()
 
 
@@ -556,7 +557,7 @@ def test_a_generator_is_judged_by_the_verified_questions(tmp_path):
     going.set()
 
     def answers(handler, body):
-        going.wait(60)
+        going.wait(WAIT_SECONDS)
         said = body["messages"][-1]["content"]
         text = next((value for question, value in sql.items() if question.lower() in said.lower()), "SELECT 1 AS wrong")
         if "Ohio" in said:

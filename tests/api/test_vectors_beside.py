@@ -211,7 +211,7 @@ def test_a_kill_while_files_are_written_leaves_nothing_that_is_served(lake):
         before = lake.files("killed")
         lake.server.ingest(rows_of(ROWS + round_, 1), "killed", mode="append")
         submit(lake.server, "killed")
-        wait_for(lambda: lake.files("killed") != before, 60)
+        wait_for(lambda: lake.files("killed") != before)
         time.sleep(chance.random() / 50)
         lake.server.kill()  # there are texts alone, texts and graph, or those without what went for them
         shutil.rmtree(lake.root / ".scratch" / "vectors")

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from endpoints import Scripted, reply
-from harness import SANITIZED, Server, wait_for
+from harness import SANITIZED, WAIT_SECONDS, Server, wait_for
 
 KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 2 if SANITIZED else 3))
 ROWS = 400 if SANITIZED else 900
@@ -126,7 +126,7 @@ class Killer:
             self.left, kills = self.left - 1, kills + 1
             self.server.start()
             look()
-        wait_for(lambda: self.job(job["id"])["state"] not in ("queued", "running"), 120)
+        wait_for(lambda: self.job(job["id"])["state"] not in ("queued", "running"))
         job = self.job(job["id"])
         assert job["state"] == "succeeded" and not job["problems"], job
         if not self.seconds:  # the first, which nothing interrupts, says how long they take
@@ -169,7 +169,7 @@ def check(server, model, rows, name, searched=20):
         assert as_floats(embedding) == as_floats(vector_of(text)), (id, text)
     model.seconds, asked = 0, model.asked.copy()
     job = index(server, rows.dataset, f"{name}_beside")
-    wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded", 120)
+    wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded")
     for one, other in ((name, f"{name}_beside"), (f"{name}_beside", name)):
         assert server.sql(f"SELECT count(*) FROM (SELECT {CHUNKS} FROM vectors.{one} EXCEPT ALL SELECT {CHUNKS} FROM vectors.{other})") == [[0]]
     assert server.request("DELETE", f"/vectors/indexes/{name}_beside").status_code == 204
@@ -296,23 +296,23 @@ class Gated(Model):
     def embed(self, handler, body):
         if len(body["input"]) > 1 and not self.held.is_set():
             self.held.set()
-            self.gate.wait(100)
+            self.gate.wait(WAIT_SECONDS)
         super().embed(handler, body)
 
 
 def test_a_gateway_that_stood_still_until_another_had_its_job_writes_nothing_more(tmp_path):
     model = Gated()
     env = {"LAKEHOUSE__AI__EMBED_PROVIDER": "openai", "LAKEHOUSE__AI__EMBED_MODEL": "slow", "LAKEHOUSE__AI__EMBED_URL": model.url,
-           "LAKEHOUSE__AI__TIMEOUT_MS": "100000"}
+           "LAKEHOUSE__AI__TIMEOUT_MS": "3600000"}
     still, other = Server(tmp_path / "lake", env=env), None
     try:
         rows = Rows(still, "held", random.Random(1))
         rows.append(20)
         job = still.request("POST", "/vectors/index", json={"dataset": "held", "id_column": "id", "text_columns": ["text"]}).json()
-        assert model.held.wait(60)
+        assert model.held.wait(WAIT_SECONDS)
         still.process.send_signal(signal.SIGSTOP)
         other = Server(tmp_path / "lake", env=env)  # takes the job up when the lease has ended
-        wait_for(lambda: other.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded", 120)
+        wait_for(lambda: other.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded")
         model.gate.set()  # what it waited for comes, and is written before it looks at its lease
     finally:
         still.process.send_signal(signal.SIGCONT)

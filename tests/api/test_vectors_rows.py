@@ -10,7 +10,7 @@ import pytest
 
 from endpoints import Scripted, reply
 from governed import ADMIN, Lake, allow
-from harness import Server, wait_for
+from harness import WAIT_SECONDS, Server, wait_for
 from test_vectors import HASH, by_endpoint, ended, index, search, submit
 from test_vectors_kills import vector_of
 
@@ -35,7 +35,7 @@ class Embedder(Scripted):
             waits = self.most is not None and sum(self.asked.values()) + len(body["input"]) > self.most
             self.asked.update(body["input"] if not waits else ())
         if waits:
-            self.go_on.wait(60)
+            self.go_on.wait(WAIT_SECONDS)
         reply({"data": [{"index": i, "embedding": vector_of(text)} for i, text in enumerate(body["input"])], "usage": {"prompt_tokens": 1}})(handler, body)
 
 
@@ -131,7 +131,7 @@ class Slow(Embedder):
         if body["input"] != ["lakehouse"]:  # as a job asks which model it is
             self.taken += len(body["input"])
             begun = -(-self.taken // self.BATCH) * self.BATCH  # a batch of long texts comes in several requests
-            wait_for(lambda: self.read() >= min(self.count, begun + (self.QUEUED + 1) * self.BATCH), 60)
+            wait_for(lambda: self.read() >= min(self.count, begun + (self.QUEUED + 1) * self.BATCH))
             self.ahead = max(self.ahead, self.read() - begun)
         super().embed(handler, body)
 

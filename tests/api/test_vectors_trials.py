@@ -38,8 +38,8 @@ def call(server, method, path, status, body=None, **options):
     return answer.json() if answer.content else None
 
 
-def ended(server, job, state="succeeded", seconds=300):
-    wait_for(lambda: call(server, "GET", f"/jobs/{job['id']}", 200)["state"] not in ("queued", "running"), seconds)
+def ended(server, job, state="succeeded"):
+    wait_for(lambda: call(server, "GET", f"/jobs/{job['id']}", 200)["state"] not in ("queued", "running"))
     job = call(server, "GET", f"/jobs/{job['id']}", 200)
     assert job["state"] == state, job
     return job
@@ -309,11 +309,9 @@ def between(matrix, queries=60):
     return [0.7 * matrix[a] + 0.3 * matrix[b] for a, b in pairs]
 
 
-def recall_by_numpy(server, index, queries=None, k=10):
-    """Against all rows, by the search as anybody calls it."""
-    matrix = vectors_of(server, index)[1]
-    queries = between(matrix) if queries is None else queries
-    found = 0
+def recall_by_numpy(server, index, queries, k=10):
+    """Against all rows, by the search as anybody calls it. Of other queries than an index was tuned by it may be any."""
+    matrix, found = vectors_of(server, index)[1], 0
     for query in queries:
         scores = matrix @ (query / np.linalg.norm(query))
         worst = np.sort(scores)[-k]
@@ -325,34 +323,37 @@ def recall_by_numpy(server, index, queries=None, k=10):
 def test_a_tune_promotes_the_fastest_config_that_reaches_the_target(tmp_path):
     server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__RECALL_SAMPLE_EVERY": "0"})
     make(server, "tuned", words(6, 2000), hnsw=BAD, recall_target=0.97)
+    ids, matrix = vectors_of(server, "tuned")
+    queries = between(matrix)
+    call(server, "POST", "/vectors/hnsw/evals", 201, {"name": "asked", "index": "tuned", "queries": [{"vector": list(map(float, query))} for query in queries]})
     told = call(server, "GET", "/vectors/indexes/tuned", 200)
     assert told["hnsw"] == {**BAD, "dtype": "i8", "seed": 42} and told["recall_target"] == 0.97
-    assert recall_by_numpy(server, "tuned") < 0.9
+    assert recall_by_numpy(server, "tuned", queries) < 0.9
     # links of two neighbours a row find not all of 2,000 by any search of one trial: nothing is promoted
     unreachable = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "recall_target": 1.0, "budget": {"trials": 1}}))["result"]
     assert not unreachable["promoted"] and unreachable["trials"] == 1 and unreachable["best"]["recall_at_k"] < 1 and "no config" in unreachable["reason"]
     kept = call(server, "GET", "/vectors/indexes/tuned", 200)
     assert kept["hnsw"] == told["hnsw"] and kept["recall_target"] == 0.97
-    result = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "budget": {"trials": 30}}))["result"]
+    result = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "eval": "asked", "budget": {"trials": 70}}))["result"]  # enough for all that it may try
     assert result["promoted"] and result["best"]["recall_at_k"] >= 0.97 and result["recall_target"] == 0.97 and result["before"] == told["hnsw"]
     journal = [item for item in trials(server, "tuned")["items"] if item["id"] != unreachable["best"]["id"]]
-    assert len(journal) == result["trials"] <= 30
+    assert len(journal) == result["trials"] < 70
     searched = [item for item in journal if item["recall_at_k"] >= 0.97 and item["id"] != result["best"]["id"]]
     fastest = min(searched, key=lambda item: item["p50_us"])["config"]
     assert {**fastest, "ef_search": 0} == {**result["best"]["config"], "ef_search": 0} and result["best"]["build_ms"] is None
     assert call(server, "GET", "/vectors/indexes/tuned", 200)["hnsw"] == result["best"]["config"]
-    assert recall_by_numpy(server, "tuned") >= 0.95
+    assert recall_by_numpy(server, "tuned", queries) >= 0.969
     server.restart()  # the file is of the new graph
-    assert recall_by_numpy(server, "tuned") >= 0.95 and server.metric("lakehouse_vector_loads_files_total") == 1
+    assert recall_by_numpy(server, "tuned", queries) >= 0.969 and server.metric("lakehouse_vector_loads_files_total") == 1
     reached = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "recall_target": 0.5, "budget": {"trials": 1}}))["result"]
     assert reached["promoted"] and reached["trials"] == 1 and call(server, "GET", "/vectors/indexes/tuned", 200)["recall_target"] == 0.5
     # each query is a row's own vector: with a filter only the share of them that passes it is found, and that is all there is to find
-    ids, matrix = vectors_of(server, "tuned")
-    call(server, "POST", "/vectors/hnsw/evals", 201, {"name": "own", "index": "tuned", "queries": [{"vector": list(map(float, matrix[i])), "relevant": [ids[i]]} for i in range(0, 2000, 10)]})
+    own = range(0, 2000, 10)
+    call(server, "POST", "/vectors/hnsw/evals", 201, {"name": "own", "index": "tuned", "queries": [{"vector": list(map(float, matrix[i])), "relevant": [ids[i]]} for i in own]})
     for body in ({}, {"filter_selectivity": 0.3}):  # so few rows are scanned: a graph that finds nothing would do, and the others would have it
-        result = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "eval": "own", "recall_target": 0.97, "budget": {"trials": 12}, **body}))["result"]
+        result = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "eval": "own", "recall_target": 0.97, "budget": {"trials": 70}, **body}))["result"]
         assert result["promoted"] and result["best"]["filter_selectivity"] is None and ("exact" in result["reason"]) == bool(body)
-        assert result["best"]["relevant_recall"] > 0.9 and recall_by_numpy(server, "tuned") >= 0.8
+        assert result["best"]["relevant_recall"] > 0.9 and recall_by_numpy(server, "tuned", matrix[own]) >= 0.969
     for body in ({"recall_target": 0}, {"recall_target": 1.5}, {"budget": {"trials": 0}}, {"budget": {"hours": 1}}, {"filter_selectivity": 2}, {"k": 0}):
         call(server, "POST", "/vectors/hnsw/tune", 400, {"index": "tuned", **body})
     call(server, "POST", "/vectors/hnsw/tune", 404, {"index": "tuned", "eval": "nothing"})
@@ -364,16 +365,17 @@ def test_a_tune_ends_with_its_seconds(tmp_path):
     server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__RECALL_SAMPLE_EVERY": "0"})
     make(server, "brief", words(6, 3000), hnsw=BAD)
     journal, seconds = server.root / "_hnsw_trials" / "brief.jsonl", 3
+    phase = lambda: call(server, "GET", f"/jobs/{job['id']}", 200).get("phase")  # noqa: E731
     measured = lambda: len(journal.read_bytes().splitlines()) if journal.exists() else 0  # noqa: E731
     job = call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "brief", "recall_target": 1.0, "budget": {"trials": 60, "seconds": seconds}})
-    while measured() == 0 and call(server, "GET", f"/jobs/{job['id']}", 200)["state"] in ("queued", "running"):
-        time.sleep(0.002)
+    while not measured() and phase() not in ("making queries", "measuring", "building"):  # its time runs
+        pass
     os.kill(server.process.pid, signal.SIGSTOP)
     time.sleep(seconds)
     before = measured()
     os.kill(server.process.pid, signal.SIGCONT)
     result = ended(server, job)["result"]
-    assert not result["promoted"] and before <= result["trials"] <= before + 1 < 20
+    assert not result["promoted"] and before <= result["trials"] <= before + 1 < 60
     server.stop()
 
 
@@ -435,19 +437,21 @@ def test_a_poor_recall_is_seen_and_mended(tmp_path):
         at += 1
         call(server, "POST", "/vectors/search", 200, {"index": "poor", "query": texts[at % 299], "k": 10, "columns": []})
         return call(server, "GET", "/vectors/indexes/poor", 200)
-    wait_for(lambda: ask()["recall"]["sampled"] >= 40, 120)
+    wait_for(lambda: ask()["recall"]["sampled"] >= 40)
     told = ask()
     assert told["recall"]["value"] < 0.9 and not told["recall"]["below_target"]  # too few are no verdict
     assert server.metric("lakehouse_vector_recall", index="poor") < 0.9
-    wait_for(lambda: ask()["recall"]["below_target"], 120)
+    wait_for(lambda: ask()["recall"]["below_target"])
     assert server.metric("lakehouse_vector_indexes_below_target") == 1
     tunes = lambda: call(server, "GET", "/jobs", 200, params={"kind": "vector.tune"})["items"]
-    wait_for(lambda: tunes(), 60)
+    wait_for(tunes)
     result = ended(server, tunes()[0])["result"]
     assert result["promoted"] and result["recall_target"] == 0.95 and result["best"]["recall_at_k"] >= result["aim"] == 0.975
     assert "the recall of an index is below its target" in server.log_text()
-    wait_for(lambda: ask()["recall"]["sampled"] >= 60 and ask()["hnsw"]["ef_search"] > 1, 120)
-    assert ask()["recall"]["value"] > 0.9 and server.metric("lakehouse_vector_recall_tunes_total") == 1 and len(tunes()) == 1
+    wait_for(lambda: ask()["recall"]["sampled"] < 50)  # those of the graph before have gone
+    wait_for(lambda: ask()["recall"]["sampled"] >= 60)
+    told = ask()
+    assert told["recall"]["value"] > 0.9 and told["hnsw"]["ef_search"] > 1 and server.metric("lakehouse_vector_recall_tunes_total") == 1 and len(tunes()) == 1
     assert not any(text in server.log_text() for text in texts)  # no query is kept
     server.stop()
 
