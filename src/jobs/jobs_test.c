@@ -89,8 +89,8 @@ static lh_json *suite_get(suite *s, lh_str id) {
 static lh_json *suite_await(suite *s, lh_str id, const char *state) {
     lh_error err = {0};
     lh_json *job = suite_get(s, id);
-    uint64_t change = 0;
-    for (int i = 0; i < 600 && !lh_str_eq(lh_json_get_string(job, "state"), lh_str_from(state)); i++)
+    uint64_t change = 0, until_ms = lh_time_monotonic_ms() + 300000; /* of a slow machine's */
+    while (!lh_str_eq(lh_json_get_string(job, "state"), lh_str_from(state)) && lh_time_monotonic_ms() < until_ms)
         CHECK_OK(lh_job_watch(s->jobs, id, 50, &change, s->arena, &job, &err));
     CHECK(lh_str_eq(lh_json_get_string(job, "state"), lh_str_from(state)));
     return job;

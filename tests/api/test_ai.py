@@ -15,7 +15,7 @@ import requests
 
 from endpoints import DONE, Proxy, Scripted, chunk, reply, said, stream
 from governed import Lake
-from harness import Server, ServerFailed, wait_for
+from harness import WAIT_SECONDS, Server, ServerFailed, wait_for
 
 KEY = "sk-a-key-of-the-endpoint-0123456789"
 TEXTS = [f"text number {i} of nurse {i % 7} and welder {i % 11}" for i in range(200)]
@@ -239,7 +239,7 @@ def test_the_key_goes_to_the_endpoint_and_nowhere_else(fresh):
 
 
 def test_a_cut_answer_is_asked_for_again(fresh, lake, proxied):
-    server = fresh(env=settings(embed_provider="openai", embed_model="hash", embed_url=proxied.url + "/v1", retries=20))
+    server = fresh(env=settings(embed_provider="openai", embed_model="hash", embed_url=proxied.url + "/v1", retries=20, breaker_failures=0))
     proxied.mode, proxied.bytes = "cut", 900
     answers = []
     asking = threading.Thread(target=lambda: answers.append(embed(server, TEXTS[:5])))
@@ -544,7 +544,7 @@ def test_a_client_that_goes_away_ends_the_call(fresh, scripted):
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"POST /ai/generate HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         assert b"200" in connection.recv(100)
-    assert gone.wait(30)
+    assert gone.wait(WAIT_SECONDS)
     wait_for(lambda: server.metric("lakehouse_ai_calls_running", task="generate") == 0)
 
 
@@ -552,11 +552,11 @@ def test_calls_beyond_the_slots_and_the_queue_are_503(fresh, scripted):
     gone, began = threading.Event(), threading.Event()
     server = fresh(env=generator(scripted(endless(gone, began)).url, concurrency=1, queue_max=0))
     with requests.post(server.url + "/ai/generate", json={"prompt": "x", "stream": True}, stream=True):
-        assert began.wait(30)
+        assert began.wait(WAIT_SECONDS)
         answer = generate(server)
         refused(answer, 503, "unavailable", "1 calls to this model run and 0 wait already")
         assert answer.headers["Retry-After"]
-    assert gone.wait(30)
+    assert gone.wait(WAIT_SECONDS)
 
 
 # ---- rerank ----

@@ -1,4 +1,5 @@
 """gRPC: the catalog's service, its stream of changes, health checks and reflection, with Python's grpcio."""
+import itertools
 import json
 import os
 import pathlib
@@ -22,7 +23,7 @@ from grpc_tools import protoc
 from harness import BINARY, ROOT, SANITIZED, Server, free_port
 
 ADMIN = "an-administrators-key-of-the-tests"
-WAIT = 120 if SANITIZED else 30  # a deadline, so that a failed test ends; nothing is measured by it
+WAIT = 300  # a deadline, so that a failed test ends; nothing is measured by it
 
 
 @pytest.fixture(scope="session")
@@ -358,12 +359,13 @@ def test_a_stop_ends_watches_and_lets_calls_end(api, fresh, dial):
 def test_many_clients_at_once_and_a_stop_in_the_middle(api, fresh, dial):
     server = fresh()
     server.sql("CREATE TABLE t AS SELECT 1 AS a")
-    rounds, half, outcomes = 20 if SANITIZED else 60, threading.Barrier(9), []
+    rounds, half, outcomes = 10 if SANITIZED else 30, threading.Barrier(9), []
 
     def client(number):
+        """So many rounds, and then on until it is stopped."""
         stub = dial(server)
-        for i in range(rounds):
-            if i == rounds // 2:
+        for i in itertools.count():
+            if i == rounds:
                 half.wait(WAIT)
             try:
                 if i % 3 == 0:
@@ -377,6 +379,8 @@ def test_many_clients_at_once_and_a_stop_in_the_middle(api, fresh, dial):
                 outcomes.append((i, StatusCode.OK))
             except grpc.RpcError as error:
                 outcomes.append((i, error.code()))
+                if i >= rounds and error.code() == StatusCode.UNAVAILABLE:
+                    return
 
     clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
     for thread in clients:
@@ -385,15 +389,14 @@ def test_many_clients_at_once_and_a_stop_in_the_middle(api, fresh, dial):
     server.stop()
     for thread in clients:
         thread.join()
-    assert len(outcomes) == 8 * rounds
-    assert {code for i, code in outcomes if i < rounds // 2} == {StatusCode.OK}
+    assert [code for i, code in outcomes if i < rounds] == [StatusCode.OK] * 8 * rounds
     # CANCELLED: gRPC's own answer to what arrives in the moment when its server is told to stop
     assert {code for i, code in outcomes} <= {StatusCode.OK, StatusCode.UNAVAILABLE, StatusCode.CANCELLED}
     assert outcomes[-1][1] == StatusCode.UNAVAILABLE
 
 
 def serve(folder, *args, **env):
-    return subprocess.run([BINARY, "serve", "--root", folder / "r", "--listen", "127.0.0.1:0", *args], capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+    return subprocess.run([BINARY, "serve", "--root", folder / "r", "--listen", "127.0.0.1:0", *args], capture_output=True, text=True, timeout=300, env={**os.environ, **env})
 
 
 def test_what_it_does_not_start_with(server, tmp_path):
@@ -453,7 +456,7 @@ def test_unless_told_otherwise_it_listens_on_loopback_behind_the_port_of_http(fr
 def test_without_keys_it_listens_for_nobody_else_as_http_does(tmp_path, host):
     address = f"[{host}]" if host == "::" else host
     for arguments, setting in ((("--set", f"grpc.host={host}"), "grpc.host"), (("--set", f"server.listen={address}:0"), "server.listen")):
-        done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", "--set", "auth.mode=off", *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", "--set", "auth.mode=off", *arguments], capture_output=True, text=True, timeout=300)
         assert done.returncode == 1 and done.stdout == "" and not (tmp_path / "r").exists()
         assert f"{setting} {host if setting == 'grpc.host' else address}" in done.stderr and "reachable" in done.stderr and "auth.mode" in done.stderr, done.stderr
 
@@ -462,7 +465,7 @@ def test_it_can_be_off(fresh):
     server = fresh("--set", "grpc.enabled=false")
     server.process.send_signal(15)
     assert server.process.stdout.read() == ""
-    server.process.wait(30)
+    server.process.wait(300)
 
 
 def test_tls(api, fresh, tmp_path):
@@ -481,6 +484,6 @@ def test_one_shot_commands_do_not_listen(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = subprocess.run([BINARY, "sql", "--root", tmp_path / "r", "-c", "SELECT 7"], capture_output=True, text=True, timeout=120,
+        done = subprocess.run([BINARY, "sql", "--root", tmp_path / "r", "-c", "SELECT 7"], capture_output=True, text=True, timeout=300,
                               env={**os.environ, "LAKEHOUSE__GRPC__PORT": str(taken.getsockname()[1])})
         assert done.returncode == 0 and "7" in done.stdout, done.stderr

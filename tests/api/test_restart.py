@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from harness import ABANDONING, SANITIZED, Server
+from harness import ABANDONING, SANITIZED, Server, wait_for
 from test_cache import hits, pin, settled
 
 # DuckDB 1.5.5 divides by the rows of a frame, less one, and means more than 2^63 when there are none.
@@ -66,6 +66,7 @@ def test_what_runs_beside_it_is_done_whole_or_told_to_try_again(server):
         thread.start()
     for _ in range(rounds):
         assert run(server, FATAL).status_code in (500, 503)
+    wait_for(lambda: inserted or wrong)
     stop.set()
     for thread in threads:
         thread.join()
