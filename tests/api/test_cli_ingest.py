@@ -83,7 +83,7 @@ def test_the_standard_input_is_a_file(server):
 
 def test_ctrl_c_says_what_may_have_happened(server, tmp_path):
     line = "1234567,some text that makes the line longer,3.25\n"
-    (tmp_path / "large.csv").write_text("a,b,c\n" + line * 1_000_000)
+    (tmp_path / "large.csv").write_text("a,b,c\n" + line * 3_000_000)
     terminal = Terminal(tmp_path, "ingest", "large.csv", "--url", server.url)
     terminal.expect("large.csv  [")
     terminal.expect(" rows  ")
