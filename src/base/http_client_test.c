@@ -134,7 +134,8 @@ static fixture *fixture_with(uint64_t idle_timeout_ms) {
     return f;
 }
 
-static fixture *fixture_new(void) { return fixture_with(60000); } /* no answer takes that long, however slow the machine */
+/* No answer takes that long, however slow the machine. */
+static fixture *fixture_new(void) { return fixture_with(60000); }
 
 static void fixture_free(fixture *f) {
     lh_http_client_free(f->client);
