@@ -78,6 +78,8 @@ lh_code models_read_request(const lh_json *body, lh_arena *arena, lh_json *docum
         if ((members[i].required && !text.len) || text.len > members[i].bytes_max)
             return lh_fail(err, LH_INVALID, "'%s' must have %d to %zu bytes", members[i].name, members[i].required,
                            members[i].bytes_max);
+        if (text.len && memchr(text.ptr, '\0', text.len))
+            return lh_fail(err, LH_INVALID, "'%s' holds a NUL", members[i].name);
         if (text.len) lh_json_set_string(arena, document, members[i].name, text);
     }
     const lh_json *context = lh_json_get(body, "context_tokens");

@@ -4,6 +4,7 @@
  *   then all these texts in that order, then the vectors */
 #include "vector/vector_internal.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 enum { HELD_ROOM = 64 };
@@ -118,6 +119,8 @@ static lh_code held_write(const vector_held *held, const vector_batch *batch, lh
 
 static lh_code held_spill(vector_held *held, lh_error *err) {
     if (!held->file) LH_TRY(vector_scratch_open(held->vector, "held", held->job, &held->file, err));
+    if (fseek(held->file, 0, SEEK_END) != 0)
+        return lh_fail_errno(err, errno, "cannot write the scratch file of an index");
     for (const vector_batch *batch = held->first; batch; batch = batch->next) {
         LH_TRY(held_write(held, batch, err));
         held->filed++;

@@ -99,7 +99,7 @@ def test_another_registration_of_a_name_takes_its_place_when_that_is_said(server
 
 
 @pytest.mark.parametrize("members, status, words", [
-    ({"name": "hash"}, 409, "the configuration has a model 'hash'"), ({"name": "../x"}, 400, "'name'"), ({"name": ""}, 400, "'name'"),
+    ({"name": "hash"}, 409, "the configuration has a model 'hash'"), ({"name": "../x"}, 400, "'name'"), ({"name": "x", "provider": "openai", "model": "m\0n", "url": "http://h"}, 400, "NUL"), ({"name": ""}, 400, "'name'"),
     ({"name": "x", "task": "sing"}, 400, "'task'"), ({"name": "x", "task": "generate"}, 400, "no provider 'hash' for the task generate"),
     ({"name": "x", "provider": "openai", "model": "m", "url": "ftp://h"}, 400, "'url'"),
     ({"name": "x", "provider": "openai", "model": "m", "url": "http://bob:s3cret@h"}, 400, "'url'"), ({"name": "x", "provider": "openai", "url": "http://h"}, 400, "'model'"),
