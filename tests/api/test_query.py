@@ -220,7 +220,7 @@ def test_a_full_queue_is_503(fresh):
         for connection in (runs, waits):
             connection.sendall(b"POST /query/sql HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(slow) + slow)
         wait_for(lambda: busy() == (1, 1))
-        refused = server.query("SELECT 1")
+        refused = server.query("SELECT 1", timeout_ms=10000)
         assert refused.status_code == 503 and int(refused.headers["Retry-After"]) >= 1
     wait_for(lambda: busy() == (0, 0))
     assert server.sql("SELECT 1") == [[1]]
