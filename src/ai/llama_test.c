@@ -195,7 +195,7 @@ static void test_ai_llama__the_classes_of_a_pattern_are_held_to(void) {
     CHECK(grammar_has(arena, "^\\\\d{3}$", "[0-9]"));
     CHECK(grammar_has(arena, "^[\\\\d-]x$", "[0-9-]"));
     CHECK(grammar_has(arena, "^a\\\\w\\\\s$", "[A-Za-z0-9_]"));
-    CHECK(grammar_has(arena, "^a\\\\.b$", "a.b")); /* not a class */
+    CHECK(grammar_has(arena, "^a\\\\.b$", "a.b"));    /* not a class */
     CHECK(!grammar_has(arena, "^\\\\\\\\d$", "0-9")); /* a backslash, and d */
     CHECK(!grammar_has(arena, "^\\\\\\\"d$", "0-9")); /* a quote, and d */
 }
