@@ -695,8 +695,47 @@ lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, siz
     return LH_OK;
 }
 
+static const char *llama_class(char letter) { /* what \d, \w and \s are within [] */
+    return letter == 'd' ? "0-9" : letter == 'w' ? "A-Za-z0-9_" : letter == 's' ? " " : NULL;
+}
+
+/* Appends the JSON string of a pattern, from behind its opening quote, with the classes that llama.cpp does not know written out: a
+ * pattern with one of them it would pass over in silence. Returns how many bytes were read, up to the closing quote. */
+static size_t llama_pattern(lh_str text, lh_buf *out) {
+    bool within = false; /* [] */
+    size_t at = 0;
+    while (at < text.len && text.ptr[at] != '"') {
+        lh_str rest = lh_str_sub(text, at, SIZE_MAX);
+        bool escape = lh_str_starts(rest, LH_STR("\\\\")) && rest.len > 2; /* the pattern's own, as JSON has it */
+        const char *class = escape ? llama_class(rest.ptr[2]) : NULL;
+        size_t length = rest.ptr[0] == '\\' ? 2 : 1;
+        if (escape && rest.ptr[2] != '"') length = rest.ptr[2] == '\\' ? 4 : 3;
+        if (class) lh_buf_printf(out, within ? "%s" : "[%s]", class);
+        else lh_buf_append(out, lh_str_sub(rest, 0, length));
+        if (length == 1) within = rest.ptr[0] == '[' || (within && rest.ptr[0] != ']');
+        at += length;
+    }
+    return at;
+}
+
+/* A quote within a string of JSON is escaped, so that this is found only where a member begins. */
+static lh_code llama_patterns(lh_str schema, lh_arena *arena, lh_str *ret, lh_error *err) {
+    const lh_str member = LH_STR("\"pattern\":\"");
+    LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(8 * schema.len);
+    for (size_t found; (found = lh_str_search(schema, member)) != SIZE_MAX;) {
+        lh_buf_append(&out, lh_str_sub(schema, 0, found + member.len));
+        schema = lh_str_sub(schema, found + member.len, SIZE_MAX);
+        schema = lh_str_sub(schema, llama_pattern(schema, &out), SIZE_MAX);
+    }
+    lh_buf_append(&out, schema);
+    LH_TRY(lh_buf_check(&out, err));
+    *ret = lh_arena_dup(arena, lh_buf_str(&out));
+    return lh_arena_check(arena, err);
+}
+
 lh_code ai_json_schema_to_grammar(lh_str schema, lh_arena *arena, lh_str *ret, lh_error *err) {
     ai_shim_reason reason;
+    LH_TRY(llama_patterns(schema, arena, &schema, err));
     LH_CLEANUP(lh_free_pointer)
     char *grammar = ai_shim_schema_grammar(schema.ptr ? schema.ptr : "", schema.len, &reason);
     if (!grammar) return lh_fail(err, LH_INVALID, "the JSON schema makes no grammar: %s", reason.text);

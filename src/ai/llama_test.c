@@ -180,6 +180,26 @@ static void test_ai_llama__a_schema_becomes_a_grammar(void) {
     CHECK(ai_json_schema_to_grammar(LH_STR("{\"type\":\"nothing\"}"), arena, &grammar, &err) == LH_INVALID);
 }
 
+static bool grammar_has(lh_arena *arena, const char *pattern, const char *part) {
+    lh_error err = {0};
+    lh_str grammar = LH_STR_NONE;
+    lh_str schema = lh_arena_printf(arena, "{\"type\":\"string\",\"pattern\":\"%s\",\"title\":\"x\"}", pattern);
+    CHECK_OK(ai_json_schema_to_grammar(schema, arena, &grammar, &err));
+    return lh_str_search(grammar, lh_str_from(part)) != SIZE_MAX;
+}
+
+static void test_ai_llama__the_classes_of_a_pattern_are_held_to(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_error err = {0};
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK(grammar_has(arena, "^\\\\d{3}$", "[0-9]"));
+    CHECK(grammar_has(arena, "^[\\\\d-]x$", "[0-9-]"));
+    CHECK(grammar_has(arena, "^a\\\\w\\\\s$", "[A-Za-z0-9_]"));
+    CHECK(grammar_has(arena, "^a\\\\.b$", "a.b"));    /* not a class */
+    CHECK(!grammar_has(arena, "^\\\\\\\\d$", "0-9")); /* a backslash, and d */
+    CHECK(!grammar_has(arena, "^\\\\\\\"d$", "0-9")); /* a quote, and d */
+}
+
 /* --- answers: with a small model of tools/setup-test ------------------------- */
 
 static ai_llama *open_writer(void) {
@@ -319,6 +339,7 @@ LH_TEST_MAIN(LH_TEST(test_ai_llama__facts_are_of_the_file), LH_TEST(test_ai_llam
              LH_TEST(test_ai_llama__a_file_that_bert_does_not_read_gives_the_same_vectors),
              LH_TEST(test_ai_llama__a_text_is_cut_at_the_context_and_counted),
              LH_TEST(test_ai_llama__a_cancelled_call_ends), LH_TEST(test_ai_llama__a_schema_becomes_a_grammar),
+             LH_TEST(test_ai_llama__the_classes_of_a_pattern_are_held_to),
              LH_TEST(test_ai_llama__answers_are_the_same_for_one_seed_and_streamed_whole),
              LH_TEST(test_ai_llama__what_was_read_is_not_read_again_and_changes_nothing),
              LH_TEST(test_ai_llama__an_answer_stops_where_it_was_told),

@@ -54,9 +54,11 @@ LH_MUST_CHECK lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error
 LH_MUST_CHECK lh_code lh_request_json(lh_request *request, lh_json **ret, lh_error *err);
 /* body.c: a JSON body's members. INVALID: not an object; a member that is not known (the message lists those that are; 64 at
  * most), or stands twice;
- * not a whole number >= 0; neither true nor false. An absent or null one is `otherwise`. */
+ * not a whole number >= 0; neither true nor false. An absent or null one is `otherwise`. lh_body_check_given() takes a null one
+ * for absent, whatever its name. */
 LH_MUST_CHECK lh_code lh_body_check_object(const lh_json *body, lh_error *err);
 LH_MUST_CHECK lh_code lh_body_check(const lh_json *body, const char *const *known, size_t count, lh_error *err);
+LH_MUST_CHECK lh_code lh_body_check_given(const lh_json *body, const char *const *known, size_t count, lh_error *err);
 LH_MUST_CHECK lh_code lh_body_uint(const lh_json *body, const char *name, uint64_t otherwise, uint64_t *ret,
                                    lh_error *err);
 LH_MUST_CHECK lh_code lh_body_bool(const lh_json *body, const char *name, bool otherwise, bool *ret, lh_error *err);

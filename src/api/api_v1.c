@@ -35,7 +35,7 @@ static const char *const v1_only[] = {
 static lh_code v1_check(const lh_json *body, const v1_member *members, size_t count, lh_error *err) {
     const char *names[48];
     for (size_t i = 0; i < count; i++) names[i] = members[i].name;
-    LH_TRY(lh_body_check(body, names, count, err));
+    LH_TRY(lh_body_check_given(body, names, count, err)); /* SDKs write what is not set as null */
     for (size_t i = 0; i < count; i++)
         if (!v1_fits(&members[i], lh_json_get(body, members[i].name)))
             return lh_fail(err, LH_INVALID, "'%s' can only be %s here", members[i].name, v1_only[members[i].kind]);
@@ -83,6 +83,16 @@ lh_code api_v1_models(lh_request *request, lh_error *err) {
 }
 
 /* ---- embeddings ---- */
+
+/* Token ids, flat or a list a text, which some SDKs send by themselves: they are of another model's vocabulary. */
+static lh_code v1_no_tokens(const lh_json *input, lh_error *err) {
+    for (lh_json_iter it = lh_json_each(lh_json_is_array(input) ? input : NULL); lh_json_next(&it);)
+        if (lh_json_is_array(it.value) || lh_json_type_of(it.value) == LH_JSON_INT)
+            return lh_fail(
+                err, LH_INVALID,
+                "'input' must be texts, not tokens: which word a number means is known to OpenAI's models only");
+    return LH_OK;
+}
 
 /* 32-bit numbers, little-endian, as base64. */
 static lh_code v1_base64(lh_buf *out, const float *values, size_t count, lh_error *err) {
@@ -136,6 +146,7 @@ lh_code api_v1_embeddings(lh_request *request, lh_error *err) {
     LH_TRY(api_ai_string(body, "model", true, &model, err));
     LH_TRY(api_ai_string(body, "encoding_format", false, &format, err));
     LH_TRY(lh_body_uint(body, "dimensions", 0, &dimensions, err));
+    LH_TRY(v1_no_tokens(lh_json_get(body, "input"), err));
     LH_TRY(api_ai_texts(body, "input", arena, &texts, &count, err));
     bool base64 = lh_str_eq(format, LH_STR("base64"));
     if (format.len && !base64 && !lh_str_eq(format, LH_STR("float")))
@@ -168,7 +179,13 @@ static lh_code v1_content(const lh_json *content, size_t index, lh_arena *arena,
 }
 
 static lh_code v1_messages(const lh_json *body, lh_arena *arena, lh_ai_prompt *prompt, lh_error *err) {
-    static const char *const known[] = {"role", "content", "name"};
+    static const v1_member known[] = {
+        /* an answer that was given is a message of the next request, with all its members */
+        {"role", V1_TAKEN},
+        {"content", V1_TAKEN},
+        {"name", V1_TAKEN},
+        {"annotations", V1_HINT},
+        {"tool_calls", V1_EMPTY}};
     const lh_json *list = lh_json_get(body, "messages");
     size_t count = lh_json_size(list);
     if (!lh_json_is_array(list)) return lh_fail(err, LH_INVALID, "'messages' must be an array");
@@ -178,7 +195,7 @@ static lh_code v1_messages(const lh_json *body, lh_arena *arena, lh_ai_prompt *p
     LH_TRY(lh_arena_check(arena, err));
     for (lh_json_iter it = lh_json_each(list); lh_json_next(&it);) {
         lh_ai_message *message = &messages[it.index];
-        LH_TRY(lh_body_check(it.value, known, 3, err));
+        LH_TRY(v1_check(it.value, known, sizeof known / sizeof *known, err));
         LH_TRY(api_ai_string(it.value, "role", true, &message->role, err));
         if (lh_str_eq(message->role, LH_STR("developer"))) message->role = LH_STR("system");
         LH_TRY(v1_content(lh_json_get(it.value, "content"), it.index, arena, &message->content, err));
@@ -208,6 +225,7 @@ typedef struct v1_chat {
     lh_request *request;
     lh_str id;
     int64_t created;
+    bool begun; /* the first chunk of a stream says whose message it is */
     api_ai_asked asked;
 } v1_chat;
 
@@ -239,7 +257,8 @@ static const v1_member v1_chat_members[] = {{"model", V1_TAKEN},
                                             {"store", V1_FALSE},
                                             {"service_tier", V1_HINT},
                                             {"safety_identifier", V1_HINT},
-                                            {"prompt_cache_key", V1_HINT}};
+                                            {"prompt_cache_key", V1_HINT},
+                                            {"prompt_cache_retention", V1_HINT}};
 
 lh_code api_v1_chat_read(const lh_json *body, lh_arena *arena, api_ai_asked *ret, lh_error *err) {
     static const char *const stream_options[] = {"include_usage", "include_obfuscation"};
@@ -291,27 +310,30 @@ static lh_json *v1_usage(lh_arena *arena, const lh_ai_text *text) {
     return usage;
 }
 
-static lh_json *v1_message(lh_arena *arena, lh_str text) {
+static lh_json *v1_message(lh_arena *arena, bool role, lh_str text) {
     lh_json *message = lh_json_new_object(arena);
-    lh_json_set_string(arena, message, "role", LH_STR("assistant"));
+    if (role) lh_json_set_string(arena, message, "role", LH_STR("assistant"));
     lh_json_set_string(arena, message, "content", text);
     return message;
 }
 
 static lh_code v1_on_piece(void *ctx, lh_str piece, lh_error *err) {
-    const v1_chat *chat = ctx;
+    v1_chat *chat = ctx;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(2 * LH_LIMIT_AI_ANSWER_BYTES, &arena, err));
     lh_json *chunk = v1_head(chat, "chat.completion.chunk", arena);
-    lh_json_set(arena, chunk, "choices", v1_choice(arena, "delta", v1_message(arena, piece), LH_STR_NONE));
+    lh_json_set(arena, chunk, "choices",
+                v1_choice(arena, "delta", v1_message(arena, !chat->begun, piece), LH_STR_NONE));
+    chat->begun = true;
     return api_ai_event(chat->request, NULL, chunk, err);
 }
 
 static lh_code v1_stream_end(const v1_chat *chat, const lh_ai_text *text, lh_error *err) {
     lh_arena *arena = lh_request_arena(chat->request);
     lh_json *last = v1_head(chat, "chat.completion.chunk", arena),
-            *usage = v1_head(chat, "chat.completion.chunk", arena);
-    lh_json_set(arena, last, "choices", v1_choice(arena, "delta", lh_json_new_object(arena), text->finish_reason));
+            *usage = v1_head(chat, "chat.completion.chunk", arena),
+            *delta = chat->begun ? lh_json_new_object(arena) : v1_message(arena, true, LH_STR(""));
+    lh_json_set(arena, last, "choices", v1_choice(arena, "delta", delta, text->finish_reason));
     LH_TRY(api_ai_event(chat->request, NULL, last, err));
     lh_json_set(arena, usage, "choices", lh_json_new_array(arena));
     lh_json_set(arena, usage, "usage", v1_usage(arena, text));
@@ -349,7 +371,7 @@ lh_code api_v1_chat(lh_request *request, lh_error *err) {
     if (chat.asked.stream) return v1_stream_end(&chat, &text, err);
     lh_json *answer = v1_head(&chat, "chat.completion", arena);
     lh_json_set(arena, answer, "choices",
-                v1_choice(arena, "message", v1_message(arena, text.text), text.finish_reason));
+                v1_choice(arena, "message", v1_message(arena, true, text.text), text.finish_reason));
     lh_json_set(arena, answer, "usage", v1_usage(arena, &text));
     return lh_respond_json(request, 200, answer, err);
 }

@@ -68,7 +68,8 @@ lh_code lh_body_check_object(const lh_json *body, lh_error *err) {
     return lh_json_is_object(body) ? LH_OK : lh_fail(err, LH_INVALID, "the request body must be a JSON object");
 }
 
-lh_code lh_body_check(const lh_json *body, const char *const *known, size_t count, lh_error *err) {
+static lh_code body_check_known(const lh_json *body, const char *const *known, size_t count, bool null_is_absent,
+                                lh_error *err) {
     LH_TRY(lh_body_check_object(body, err));
     uint64_t seen = 0; /* two members of one name: two readers could take two of them */
     for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);) {
@@ -77,13 +78,21 @@ lh_code lh_body_check(const lh_json *body, const char *const *known, size_t coun
             if (lh_str_eq(it.name, lh_str_from(known[i]))) found = UINT64_C(1) << i;
         if (found & seen) return lh_fail(err, LH_INVALID, "field '%.*s' stands twice", LH_STR_ARG(it.name));
         seen |= found;
-        if (found) continue;
+        if (found || (null_is_absent && lh_json_is_null(it.value))) continue;
         LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(LH_ERROR_MESSAGE_BYTES);
         for (size_t i = 0; i < count; i++) lh_buf_printf(&names, i ? ", %s" : "%s", known[i]);
         return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: %.*s", LH_STR_ARG(lh_str_cut_utf8(it.name, 50)),
                        LH_STR_ARG(lh_buf_str(&names)));
     }
     return LH_OK;
+}
+
+lh_code lh_body_check(const lh_json *body, const char *const *known, size_t count, lh_error *err) {
+    return body_check_known(body, known, count, false, err);
+}
+
+lh_code lh_body_check_given(const lh_json *body, const char *const *known, size_t count, lh_error *err) {
+    return body_check_known(body, known, count, true, err);
 }
 
 lh_code lh_body_uint(const lh_json *body, const char *name, uint64_t otherwise, uint64_t *ret, lh_error *err) {

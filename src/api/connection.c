@@ -62,6 +62,7 @@ static enum MHD_Result connection_refuse(lh_server *server, struct MHD_Connectio
     if (!response) return MHD_NO;
     MHD_add_response_header(response, "Content-Type", "application/json");
     MHD_add_response_header(response, "X-Trace-Id", trace_id);
+    if (refusal->errors == API_ERRORS_OPENAI) MHD_add_response_header(response, API_REQUEST_ID, trace_id);
     if (refusal->header) MHD_add_response_header(response, refusal->header, refusal->value);
     MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result queued = MHD_queue_response(connection, refusal->status, response);
@@ -233,7 +234,7 @@ static void connection_refuse_whole(lh_request *request, const connection_refusa
     char trace_id[33];
     lh_str body = connection_refusal_body(request->server, refusal, lh_request_header(request, "traceparent"),
                                           request->arena, trace_id);
-    lh_respond_header(request, "X-Trace-Id", lh_str_from(trace_id));
+    api_request_name_trace(request, lh_str_from(trace_id));
     if (refusal->header) lh_respond_header(request, refusal->header, lh_str_from(refusal->value));
     api_request_answer_early(request, refusal->status, "application/json", body);
 }

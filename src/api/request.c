@@ -59,6 +59,11 @@ bool api_request_has_room(lh_request *request, size_t size) {
     return room;
 }
 
+void api_request_name_trace(lh_request *request, lh_str trace_id) {
+    lh_respond_header(request, "X-Trace-Id", trace_id);
+    if (request->errors == API_ERRORS_OPENAI) lh_respond_header(request, API_REQUEST_ID, trace_id);
+}
+
 void api_request_answer_early(lh_request *request, unsigned status, const char *content_type, lh_str body) {
     pthread_mutex_lock(&request->lock);
     request->status = status;
@@ -510,7 +515,7 @@ static void request_begin_trace(lh_request *request, lh_span *span) {
     request_note_trace(request);
     lh_span_string(span, "http.request.method", request->method);
     lh_span_string(span, "http.route", lh_str_from(request->match.route->path));
-    lh_respond_header(request, "X-Trace-Id", lh_trace_current_id());
+    api_request_name_trace(request, lh_trace_current_id());
     lh_respond_header(request, "traceparent", lh_trace_parent_header(parent));
     request->header_kept = request->header_count;
 }

@@ -183,6 +183,8 @@ void api_request_unref(lh_request *request);
 bool api_request_has_room(lh_request *request, size_t size);
 size_t api_request_take_upload(lh_request *request, const char *data,
                                size_t size); /* how much was taken; may suspend */
+/* The trace's id as headers of the answer: ours, and the one that OpenAI's SDKs show, on its paths. */
+void api_request_name_trace(lh_request *request, lh_str trace_id);
 /* Answers without a worker; the rest of the body is read and dropped. */
 void api_request_answer_early(lh_request *request, unsigned status, const char *content_type, lh_str body);
 ssize_t api_request_give(lh_request *request, char *into, size_t cap); /* MHD content reader */

@@ -44,6 +44,7 @@ LH_MUST_CHECK lh_code api_router_find(lh_str method, lh_str raw_path, lh_arena *
 unsigned api_status_of(lh_code code, const lh_error *err);
 /* In whose words an error is told: ours, Iceberg's under /iceberg/, OpenAI's under /v1/. */
 typedef enum { API_ERRORS_OURS, API_ERRORS_ICEBERG, API_ERRORS_OPENAI } api_errors;
+#define API_REQUEST_ID "X-Request-Id" /* OpenAI's name of a trace's id */
 api_errors api_errors_of(const char *path);
 /* Arena. */
 lh_str api_error_body(lh_arena *arena, api_errors errors, unsigned status, lh_code code, const lh_error *err);

@@ -122,6 +122,9 @@ def test_the_sdk_gets_errors_of_its_own_kinds(sdk):
     for members in ({"input": []}, {"input": ""}, {"input": [[1, 2]]}, {"input": ["x"] * 2049}, {"input": "x", "dimensions": 7}, {"input": "x", "encoding_format": "int8"}):
         with pytest.raises(openai.BadRequestError):
             sdk.embeddings.create(model="hash", **members)
+    for tokens in ([1, 2], [[1, 2]]):  # as some send by themselves
+        with pytest.raises(openai.BadRequestError, match="must be texts, not tokens"):
+            sdk.embeddings.create(model="hash", input=tokens)
     with pytest.raises(openai.InternalServerError, match="no generate model is configured"):
         sdk.chat.completions.create(model="hash", messages=[{"role": "user", "content": "x"}])
 
@@ -131,11 +134,14 @@ def test_paths_and_keys_are_refused_in_the_words_of_openai(fresh):
     with pytest.raises(openai.AuthenticationError) as caught:
         openai.OpenAI(base_url=server.url + "/v1", api_key="wrong", max_retries=0).models.list()
     assert caught.value.body["type"] == "authentication_error" and caught.value.body["code"] == "unauthenticated"
+    assert caught.value.request_id == caught.value.response.headers["X-Trace-Id"]
     client = openai.OpenAI(base_url=server.url + "/v1", api_key=KEY, max_retries=0)
-    assert len(client.embeddings.create(model="hash", input="x").data) == 1
+    got = client.embeddings.with_raw_response.create(model="hash", input="x")
+    assert len(got.parse().data) == 1 and got.request_id == got.headers["X-Trace-Id"]
     with pytest.raises(openai.NotFoundError) as caught:
         client.completions.create(model="hash", prompt="x")
-    assert caught.value.body["type"] == "invalid_request_error"
+    assert caught.value.body["type"] == "invalid_request_error" and caught.value.request_id == caught.value.response.headers["X-Trace-Id"]
+    assert "X-Request-Id" not in server.request("GET", "/health").headers
 
 
 def test_models_health_and_what_is_not_configured(lake):
@@ -486,6 +492,28 @@ def test_the_sdk_chats(fresh, scripted):
     assert (client.models.retrieve("chat").id, client.models.retrieve("chat").owned_by) == ("chat", "openai")
     with pytest.raises(openai.NotFoundError, match="there is no model 'other/one': GET /v1/models lists them"):
         client.models.retrieve("other/one")
+
+
+def test_an_answer_is_a_message_of_the_next_request(fresh, scripted):
+    endpoint = scripted(stream(*said("Hel", "lo")))
+    client = openai.OpenAI(base_url=fresh(env=generator(endpoint.url)).url + "/v1", api_key="none", max_retries=0)
+    messages = [{"role": "user", "content": "a"}]
+    answer = client.chat.completions.create(model="chat", messages=messages).choices[0].message.model_dump()
+    assert answer["refusal"] is None and answer["tool_calls"] is None  # what is not set is null
+    client.chat.completions.create(model="chat", messages=messages + [{**answer, "annotations": [], "tool_calls": []}, {"role": "user", "content": "b"}], extra_body={"reasoning_effort": None})
+    assert endpoint.seen[1][2]["messages"] == [{"role": "user", "content": "a"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "b"}]
+    for more in ({"refusal": "no"}, {"tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}):
+        with pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(model="chat", messages=messages + [{**answer, **more}])
+    assert len(endpoint.seen) == 2
+
+
+def test_a_stream_says_once_whose_message_it_is(fresh, scripted):
+    server = fresh(env=generator(scripted(stream(*said("Hel", "lo")), stream(chunk(reason="stop"), DONE)).url))
+    client = openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
+    ask = lambda: [part.choices[0].delta.model_dump(exclude_unset=True) for part in client.chat.completions.create(model="chat", messages=[{"role": "user", "content": "x"}], stream=True)]
+    assert ask() == [{"role": "assistant", "content": "Hel"}, {"content": "lo"}, {}]
+    assert ask() == [{"role": "assistant", "content": ""}]
 
 
 def test_a_stream_that_breaks_before_its_first_piece_is_asked_for_again(fresh, scripted):

@@ -1,6 +1,7 @@
 """POST /ai/generate, and answers from indexes, with a model in process. SmolLM2-135M is small: what is tested is the plumbing, never what
 it says. Where tools/setup-test-model could not get it, these tests are skipped."""
 import json
+import re
 import struct
 
 import pytest
@@ -36,6 +37,10 @@ def test_a_json_schema_gives_json_of_it(server):
     document = json.loads(answer["text"])
     assert set(document) == {"city", "big"} and isinstance(document["city"], str) and isinstance(document["big"], bool) and answer["finish_reason"] == "stop"
     assert said(server, "Yes or no?", grammar='root ::= "yes" | "no"')["text"] in ("yes", "no")
+    code = {"type": "object", "properties": {"code": {"type": "string", "pattern": "^\\d{3}-[\\dA-F]\\w$"}}, "required": ["code"], "additionalProperties": False}
+    assert re.fullmatch(r"\d{3}-[\dA-F]\w", json.loads(said(server, "Name a city as JSON.", json_schema=code, max_tokens=64)["text"])["code"])
+    code["properties"]["code"]["pattern"] = "^(?!x)[a-z]$"  # no grammar has that: passed over, and not printed (the harness reads each line of the log)
+    assert isinstance(json.loads(said(server, "Name a city as JSON.", json_schema=code, max_tokens=64)["text"])["code"], str)
     refused(generate(server, "x", grammar="root ::= ("), 400, "invalid")
 
 
