@@ -57,14 +57,58 @@ static void names_add(names *into, const ask_token *words, size_t count, double 
     into->phrases[into->count++] = (phrase){words, count, weight, whole_only};
 }
 
+/* amt is an amount, min_age a minimum age. */
+static const char *names_long(lh_str word, bool first) {
+    static const char *const shorts[][2] = {
+        {"amt", "amount"},      {"qty", "quantity"},   {"dt", "date"},       {"cd", "code"},        {"yr", "year"},
+        {"hr", "hour"},         {"hrs", "hours"},      {"num", "number"},    {"nr", "number"},      {"pct", "percent"},
+        {"cap", "capacity"},    {"descr", "description"}, {"addr", "address"}, {"dept", "department"}, {"emp", "employee"},
+        {"cust", "customer"},   {"proj", "project"},   {"cnt", "count"},     {"prod", "product"},   {"acct", "account"},
+        {"inv", "invoice"},     {"svc", "service"},    {"exp", "expiry"},    {"mgr", "manager"},    {"cat", "category"},
+        {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"}};
+    if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
+    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
+        if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
+    return NULL;
+}
+
+/* The same with its short words as they are said; empty: it has none. */
+static lh_code names_add_long(lexicon *lex, names *into, const ask_token *words, size_t count, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(1024);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const char *whole = names_long(words[i].word, i == 0 && count > 1);
+        any |= whole != NULL;
+        if (i) lh_buf_char(&name, ' ');
+        lh_buf_append(&name, whole ? lh_str_from(whole) : words[i].word);
+    }
+    ask_token *said = NULL;
+    size_t n = 0;
+    if (any) LH_TRY(ask_tokens(lex->terms, lh_arena_dup(lex->arena, lh_buf_str(&name)), lex->arena, &said, &n, err));
+    n = n < PHRASE_WORDS_MAX ? n : PHRASE_WORDS_MAX; /* which date it is, its other words say */
+    if (any) names_add(into, said, n, 0.99, ask_is(&said[n - 1], "date"));
+    return LH_OK;
+}
+
+/* Without the unit that it ends with: rent_usd_day. */
+static size_t names_unit(const ask_token *words, size_t count) {
+    static const char money[] = "usd eur gbp chf";
+    if (count > 2 && ask_in(words[count - 2].word, money) &&
+        ask_in(words[count - 1].word, "hr hour day night week month yr year unit"))
+        return count - 2;
+    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf kg km sqm sqft m2 m² lbs cm mm") ? count - 1
+                                                                                                          : count;
+}
+
 static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *synonyms, size_t synonym_count,
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 5);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 8);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
+    LH_TRY(names_add_long(lex, into, words, count, err));
     if (!table) { /* call_log: calls */
         if (count > 1 && ask_in(words[count - 1].word,
                                 "log logs table data list history record records info master dim fact entries entry"))
@@ -73,6 +117,7 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
             names_add(into, words + 1, count - 1, 0.97, false);
     } else {
         while (to > 1 && ask_in(words[to - 1].word, "on at by is in of for utc ts dt")) to--;
+        to = names_unit(words, to);
         while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
         size_t own = table->count ? table->phrases[0].count : 0;
@@ -161,6 +206,21 @@ static lh_code lexicon_add_key(lexicon *lex, int table, lh_error *err) {
     return LH_OK;
 }
 
+/* sub_invoices are invoices, where no other table's name has that word. */
+static void lexicon_add_head(lexicon *lex, size_t table) {
+    const phrase *whole = &lex->tables[table].phrases[0];
+    if (!lex->tables[table].count || whole->count < 2) return;
+    const ask_token *head = &whole->words[whole->count - 1];
+    bool other = head->word.len < 4 || !head->plural ||
+                 ask_in(head->one, "log table data list history record info master dim fact entry detail item line");
+    for (size_t t = 0; t < lex->schema->table_count; t++) {
+        const phrase *of = &lex->tables[t].phrases[0];
+        for (size_t i = 0; i < of->count && t != table && lex->tables[t].count; i++)
+            other |= lh_str_eq(of->words[i].stem, head->stem);
+    }
+    if (!other) names_add(&lex->tables[table], head, 1, 0.93, true);
+}
+
 lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms, lh_arena *arena,
                     lexicon **ret, lh_error *err) {
     lexicon *lex = LH_ARENA_NEW(arena, lexicon);
@@ -179,7 +239,6 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
             said = lh_arena_printf(arena, "%.*s. %.*s", LH_STR_ARG(ask_tags(table, 200, arena)), LH_STR_ARG(said));
         LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
                           synonyms ? said : LH_STR_NONE, NULL, err));
-        LH_TRY(lexicon_add_key(lex, (int)t, err));
         columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
         LH_TRY(lh_arena_check(arena, err));
         for (size_t c = 0; c < table->column_count; c++) {
@@ -188,6 +247,10 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
                               synonyms ? column->description : LH_STR_NONE, &tables[t], err));
             if (values) LH_TRY(lexicon_add_values(lex, (int)t, (int)c, err));
         }
+    }
+    for (size_t t = 0; t < schema->table_count; t++) {
+        lexicon_add_head(lex, t);
+        LH_TRY(lexicon_add_key(lex, (int)t, err));
     }
     *ret = lex;
     return LH_OK;

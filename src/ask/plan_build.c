@@ -28,6 +28,27 @@ static ask_ref build_key(const plan_state *p, int table) {
     return PLAN_NONE;
 }
 
+/* A company, or the one unique name of a row, which is not of somebody beside it: stage_name, proj_name. */
+static ask_ref build_other_name(const plan_state *p, int table) {
+    static const char *const names[] = {"company", "company_name", "business_name", "organization", "organisation"};
+    const ask_table *of = &p->schema->tables[table];
+    ask_ref found = PLAN_NONE;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (plan_has(found = build_named(p, table, names[i])) && plan_column(p, found)->key) return found;
+    found = PLAN_NONE;
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_column *column = &of->columns[c];
+        lh_str rest = column->name, first = lh_str_split(&rest, '_');
+        bool beside = ask_in(first, "contact first last middle user file host nick customer client manager owner agent parent");
+        if (column->type != ASK_TEXT || beside || !lh_str_eq_nocase(rest, LH_STR("name")) ||
+            !(column->key || column->person))
+            continue;
+        if (plan_has(found)) return PLAN_NONE;
+        found = (ask_ref){table, (int)c};
+    }
+    return found;
+}
+
 /* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
     static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
@@ -49,6 +70,7 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
     into[0] = build_named(p, table, "first_name");
     into[1] = build_named(p, table, "last_name");
     if (plan_has(into[0]) && plan_has(into[1])) return 2;
+    if (plan_has(into[0] = build_other_name(p, table))) return 1;
     if (plan_has(into[0] = build_key(p, table))) return *ret_key = true, 1;
     for (size_t c = 0; c < of->column_count; c++)
         if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;
@@ -278,6 +300,12 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         plan_doubt(p, p->extreme_word);
         return LH_OK;
     }
+    if (p->both && p->entity == by.table && !groups && !p->plan.filter_count && !p->top) { /* the oldest and the youngest */
+        (void)plan_filter(p, by, ASK_LEAST_MOST);
+        p->plan.order_column = by;
+        p->plan.ordered = p->order_set = true;
+        return p->both = false, p->extreme = 0, LH_OK;
+    }
     if (p->lead == LEAD_WHEN || (p->entity < 0 && !groups))
         return plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, by), LH_OK;
     p->plan.ordered = p->order_set = true;
@@ -459,6 +487,13 @@ static bool build_kinds(const plan_state *p) {
     return false;
 }
 
+/* What there is of a kind: what is missing is none of them. */
+static void build_known(plan_state *p, ask_ref ref) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        if (plan_same(p->plan.filters[i].column, ref)) return;
+    (void)plan_filter(p, ref, ASK_NOT_NULL);
+}
+
 static void build_list(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (plan->measure_count) return;
@@ -467,6 +502,7 @@ static void build_list(plan_state *p) {
         plan->column_count = 1;
         plan->group_count = 0;
         plan->distinct = true;
+        build_known(p, p->entity_column);
         if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
         return;
     }
@@ -485,7 +521,10 @@ static void build_list(plan_state *p) {
     bool beside = number || (p->rows && p->row_by.table == p->entity) ||
                   (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
                    p->mentioned[0].at > p->entity_at);                               /* readers with their city */
-    if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
+    if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) { /* what is the email of … */
+        if (plan->distinct && plan->column_count == 1) build_known(p, plan->columns[0]);
+        return;
+    }
     if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)
             plan->columns[plan->column_count++] = (ask_ref){p->entity, (int)c};

@@ -350,13 +350,16 @@ static bool plan_on_total(plan_state *p, int table, size_t at) {
     size_t amounts = 0;
     bool of = false;
     for (size_t i = at > 5 ? at - 5 : 0; i < at; i++)
-        of |= plan_is_word(p, i, "total sum") && plan_is_word(p, i + 1, "of");
+        of |= plan_is_word(p, i, "total sum value worth amount") && plan_is_word(p, i + 1, "of");
     if (p->fn != ASK_SUM || p->ordering || !of) return false;
-    for (size_t c = 0; c < p->schema->tables[table].column_count; c++) {
-        const ask_column *column = &p->schema->tables[table].columns[c];
-        if (plan_numeric(column) && lh_str_search(column->name, LH_STR("amount")) != SIZE_MAX)
-            amount.column = (int)c, amounts++;
-    }
+    for (int own = 1; own >= 0 && !amounts; own--) /* an amount that is called so alone goes first */
+        for (size_t c = 0; c < p->schema->tables[table].column_count; c++) {
+            const ask_ref ref = {table, (int)c};
+            const ask_token one = plan_word(LH_STR("amount"));
+            if (plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &one) &&
+                (!own || lh_str_find(plan_column(p, ref)->name, '_') == plan_column(p, ref)->name.len))
+                amount.column = (int)c, amounts++;
+        }
     if (amounts != 1) return false;
     plan_measure(p, ASK_SUM, amount);
     plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, amount)->name));

@@ -42,6 +42,7 @@ typedef struct plan_state {
     int focus; /* the table that words next to it are about; -1 */
 
     int fn; /* an ask_fn that waits for what it is of; -1 */
+    lh_str said[ASK_RATIO + 1]; /* the words of aggregates, by ask_fn */
     bool distinct, mean;
     size_t measure_at, measure_end; /* the table that is counted: its first word, and what is behind it */
     size_t parts_before;            /* conditions that were said before the share's rows */

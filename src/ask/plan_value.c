@@ -121,7 +121,11 @@ static bool value_joins(plan_state *p, const lexicon_match *m, ask_ref way) {
     if (!apart && !p->not&&p->at && plan_is_word(p, p->at - 1, "and also") && elsewhere) apart = value_split(p, m->ref);
     if (apart && p->pair > 0 && p->pair-- == 1) p->scope++;
     apart |= p->not && elsewhere;
-    if (p->pair && !apart) p->pair = 0, plan_note(p, "both are taken together"); /* no row is of two */
+    if (p->pair && !apart) { /* no row is of two; of groups, each would have to have both */
+        p->pair = 0;
+        plan_note(p, "both are taken together");
+        if (plan_has(p->entity_column)) plan_doubt(p, LH_STR("both"));
+    }
     for (size_t i = p->plan.filter_count; i-- > 0 && !apart && (!column->listed || p->or_);) {
         ask_filter *f = &p->plan.filters[i];
         bool parts = column->listed && f->op == ASK_CONTAINS && !f->not && !f->folded;
