@@ -61,7 +61,7 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 5);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 6);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
@@ -75,6 +75,9 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
         while (to > 1 && ask_in(words[to - 1].word, "on at by is in of for utc ts dt")) to--;
         while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
+        size_t bare = count; /* price_gbp is a price, openings_qty are openings */
+        while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy kg lbs km hr h g")) bare--;
+        if (bare < count) names_add(into, words, bare, 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
         bool prefixed = own > 0 && own < count;
         for (size_t i = 0; i < own && prefixed; i++)
@@ -204,6 +207,7 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"price", "cost"},
                                            {"customer account", "client"},
                                            {"client", "customer"},
+                                           {"customer client account employer firm", "company"},
                                            {"applicant", "candidate"},
                                            {"airline", "carrier"},
                                            {"carrier", "airline"},
