@@ -61,7 +61,7 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 6);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 9);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
@@ -95,6 +95,20 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
     LH_TRY(ask_tokens(lex->terms, lh_str_cut_utf8(description, 400), arena, &said, &into->description_count, err));
     if (into->description_count > DESCRIPTION_WORDS_MAX) into->description_count = DESCRIPTION_WORDS_MAX;
     into->description = said;
+    return LH_OK;
+}
+
+/* companies are what people call customers, where no table has that name. */
+static lh_code names_also(lexicon *lex, names *into, lh_error *err) {
+    static const char *const also[][2] = {{"company", "customer"}, {"company", "client"}, {"company", "account"}};
+    const ask_token *last = &into->phrases[0].words[into->phrases[0].count - 1];
+    for (size_t i = 0; i < sizeof also / sizeof *also && into->count; i++) {
+        ask_token *word = NULL;
+        size_t n = 0;
+        if (!lh_str_eq(last->one, lh_str_from(also[i][0]))) continue;
+        LH_TRY(ask_tokens(lex->terms, lh_str_from(also[i][1]), lex->arena, &word, &n, err));
+        names_add(into, word, n, 0.8, true);
+    }
     return LH_OK;
 }
 
@@ -182,6 +196,7 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
             said = lh_arena_printf(arena, "%.*s. %.*s", LH_STR_ARG(ask_tags(table, 200, arena)), LH_STR_ARG(said));
         LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
                           synonyms ? said : LH_STR_NONE, NULL, err));
+        LH_TRY(names_also(lex, &tables[t], err));
         LH_TRY(lexicon_add_key(lex, (int)t, err));
         columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
         LH_TRY(lh_arena_check(arena, err));
@@ -207,7 +222,6 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"price", "cost"},
                                            {"customer account", "client"},
                                            {"client", "customer"},
-                                           {"customer client account employer firm", "company"},
                                            {"applicant", "candidate"},
                                            {"airline", "carrier"},
                                            {"carrier", "airline"},

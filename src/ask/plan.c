@@ -388,13 +388,10 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
 
 /* Words that are no part of what is asked for, and those that make it no question of what is there. */
 static bool plan_aside(plan_state *p, size_t at) {
-    bool order = at == 0 && plan_is_word(p, 0,
-                                         "cancel delete remove update change drop send approve reject assign archive "
-                                         "rename insert create add close edit erase wipe fix"),
-         later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
+    bool later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
         everyone = plan_is_word(p, at, "everyone everybody") && p->entity < 0 && p->fn < 0 &&
                    !plan_is_word(p, at + 1, "but except");
-    if (order || later) return plan_doubt(p, p->tokens[at].raw), true;
+    if (later) return plan_doubt(p, p->tokens[at].raw), true;
     if (at == 0 && plan_is_word(p, 0, "where") && plan_is_word(p, 1, "does do did is are was were")) p->where = true;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
@@ -409,6 +406,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_more(p, at))) return n;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
+    if ((n = plan_said(p, at))) return n;
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;

@@ -63,7 +63,8 @@ static bool keys_self(const ask_column *from, const ask_column *to, lh_str table
     for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by"); rest.len && !above;)
         above = lh_str_starts(name, lh_str_split(&rest, ' '));
     bool id = lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one);
-    return above && !from->key && to->key && id && from->type == to->type && !from->masked && !to->masked;
+    return above && !lh_str_ends(name, LH_STR("name")) && !from->person && !from->key && to->key && id &&
+           from->type == to->type && !from->masked && !to->masked;
 }
 
 /* lead_recruiter_id of recruiter_id, by which recruiters are known. */
