@@ -73,6 +73,7 @@ typedef struct ask_column {
     bool year_seen; /* masked, to the year */
     bool person;    /* of names of people */
     bool personal; /* or restricted: values never go to a model, and are in no index */
+    int64_t low, high; /* of whole numbers */
     lh_str shape;  /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
 } ask_column;
 typedef struct ask_table {
@@ -200,7 +201,7 @@ typedef enum ask_op {
     ASK_EXISTS, /* of `column.table`, which refers to the plan's base, or is referred to */
     ASK_COUNTS  /* so many rows of `column.table`, or so much of their `other`: `count_op` numbers[0] */
 } ask_op;
-enum { ASK_VALUES_MAX = 16, ASK_FILTERS_MAX = 24, ASK_COLUMNS_MAX = 12 };
+enum { ASK_VALUES_MAX = 16, ASK_FILTERS_MAX = 24, ASK_COLUMNS_MAX = 32 };
 typedef struct ask_filter {
     ask_ref column;
     ask_op op, count_op;

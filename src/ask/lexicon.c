@@ -86,17 +86,17 @@ static lh_code names_add_long(lexicon *lex, names *into, const ask_token *words,
     size_t n = 0;
     if (any) LH_TRY(ask_tokens(lex->terms, lh_arena_dup(lex->arena, lh_buf_str(&name)), lex->arena, &said, &n, err));
     n = n < PHRASE_WORDS_MAX ? n : PHRASE_WORDS_MAX; /* which date it is, its other words say */
-    if (any) names_add(into, said, n, 0.99, ask_is(&said[n - 1], "date"));
+    if (any) names_add(into, said, n, 1, ask_is(&said[n - 1], "date"));
     return LH_OK;
 }
 
 /* Without the unit that it ends with: rent_usd_day. */
 static size_t names_unit(const ask_token *words, size_t count) {
-    static const char money[] = "usd eur gbp chf";
+    static const char money[] = "usd eur gbp chf cad aud inr jpy";
     if (count > 2 && ask_in(words[count - 2].word, money) &&
         ask_in(words[count - 1].word, "hr hour day night week month yr year unit"))
         return count - 2;
-    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf kg km sqm sqft m2 m² lbs cm mm") ? count - 1
+    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf cad aud inr jpy kg g km h hr sqm sqft m2 m² lbs cm mm") ? count - 1
                                                                                                           : count;
 }
 
@@ -104,7 +104,7 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 8);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 10);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
@@ -120,6 +120,9 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
         to = names_unit(words, to);
         while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
+        size_t bare = count; /* openings_qty are openings */
+        while (bare > 1 && ask_in(words[bare - 1].word, "amt qty")) bare--;
+        if (bare < count) names_add(into, words, bare, 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
         bool prefixed = own > 0 && own < count;
         for (size_t i = 0; i < own && prefixed; i++)
@@ -137,6 +140,20 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
     LH_TRY(ask_tokens(lex->terms, lh_str_cut_utf8(description, 400), arena, &said, &into->description_count, err));
     if (into->description_count > DESCRIPTION_WORDS_MAX) into->description_count = DESCRIPTION_WORDS_MAX;
     into->description = said;
+    return LH_OK;
+}
+
+/* companies are what people call customers, where no table has that name. */
+static lh_code names_also(lexicon *lex, names *into, lh_error *err) {
+    static const char *const also[][2] = {{"company", "customer"}, {"company", "client"}, {"company", "account"}};
+    const ask_token *last = &into->phrases[0].words[into->phrases[0].count - 1];
+    for (size_t i = 0; i < sizeof also / sizeof *also && into->count; i++) {
+        ask_token *word = NULL;
+        size_t n = 0;
+        if (!lh_str_eq(last->one, lh_str_from(also[i][0]))) continue;
+        LH_TRY(ask_tokens(lex->terms, lh_str_from(also[i][1]), lex->arena, &word, &n, err));
+        names_add(into, word, n, 0.8, true);
+    }
     return LH_OK;
 }
 
@@ -239,6 +256,7 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
             said = lh_arena_printf(arena, "%.*s. %.*s", LH_STR_ARG(ask_tags(table, 200, arena)), LH_STR_ARG(said));
         LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
                           synonyms ? said : LH_STR_NONE, NULL, err));
+        LH_TRY(names_also(lex, &tables[t], err));
         columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
         LH_TRY(lh_arena_check(arena, err));
         for (size_t c = 0; c < table->column_count; c++) {

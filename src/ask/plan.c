@@ -386,37 +386,12 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
     return n;
 }
 
-/* "please cancel order 5": what is to be done, rather than said. Words that are names of things, too ("refund"), are it before "the", or a
- * row that is named. */
-static bool plan_is_order(const plan_state *p, size_t at) {
-    size_t first = 0;
-    while (plan_is_word(p, first, "please pls kindly can could would will you i we want need to just hi hello hey go ahead and"))
-        first++;
-    if (at != first) return false;
-    if (plan_is_word(p, at,
-                     "cancel delete remove update change drop send approve reject assign archive rename insert create "
-                     "add close edit erase wipe fix reassign reschedule notify modify undo") ||
-        (plan_is_word(p, at, "mark set make") && at && !plan_is_word(p, at + 1, "me")))
-        return true;
-    size_t row = at + 1;
-    bool thing = plan_is_word(p, at, "refund pay book schedule email call move transfer issue charge bill credit extend "
-                                     "renew increase raise lower reduce hire fire promote reopen return ship order invoice");
-    plan_choice rows = thing && row < p->count ? plan_best_table(p, row) : (plan_choice){0},
-                itself = plan_best_table(p, at);
-    if (thing && itself.there && itself.match.score >= 0.9 && !rows.there) row = p->count; /* order 17 */
-    if (rows.there && rows.match.score >= 0.75) row += rows.match.words;
-    if (thing && plan_is_word(p, at + 1, "the this that all every my our him her it")) return true;
-    return thing && row < p->count && (p->tokens[row].kind == ASK_NUMERAL ||
-            (p->tokens[row].raw.len > 2 && lh_str_find(LH_STR("0123456789"), p->tokens[row].raw.ptr[p->tokens[row].raw.len - 1]) < 10));
-}
-
 /* Words that are no part of what is asked for, and those that make it no question of what is there. */
 static bool plan_aside(plan_state *p, size_t at) {
-    bool order = plan_is_order(p, at),
-         later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
+    bool later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
         everyone = plan_is_word(p, at, "everyone everybody") && p->entity < 0 && p->fn < 0 &&
                    !plan_is_word(p, at + 1, "but except");
-    if (order || later) return plan_doubt(p, p->tokens[at].raw), true;
+    if (later) return plan_doubt(p, p->tokens[at].raw), true;
     if (at == 0 && plan_is_word(p, 0, "where") && plan_is_word(p, 1, "does do did is are was were")) p->where = true;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
@@ -431,6 +406,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_more(p, at))) return n;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
+    if ((n = plan_said(p, at))) return n;
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;

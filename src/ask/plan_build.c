@@ -49,6 +49,20 @@ static ask_ref build_other_name(const plan_state *p, int table) {
     return found;
 }
 
+/* company_name of companies, item_name of menu_items. */
+static bool build_is_own_name(lh_str table, lh_str column) {
+    size_t from = table.len;
+    while (from && table.ptr[from - 1] != '_') from--;
+    const lh_str parts[] = {table, lh_str_sub(table, from, table.len)};
+    for (size_t i = 0; i < 2; i++) {
+        lh_str stem = parts[i];
+        if (stem.len > 4 && lh_str_ends(stem, LH_STR("ies"))) stem.len -= 3;
+        else if (stem.len > 3) stem.len -= 2;
+        if (stem.len && lh_str_starts(column, stem)) return true;
+    }
+    return false;
+}
+
 /* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
     static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
@@ -64,8 +78,8 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
                                 .one = LH_STR("name"),
                                 .stem = LH_STR("name")};
         into[0] = (ask_ref){table, (int)c};
-        lh_str stem = lh_str_sub(of->name.name, 0, of->name.name.len > 3 ? of->name.name.len - 2 : of->name.name.len);
-        if (lexicon_column_has(p->lex, into[0], &word) && lh_str_starts(of->columns[c].name, stem)) return 1;
+        if (lexicon_column_has(p->lex, into[0], &word) && build_is_own_name(of->name.name, of->columns[c].name))
+            return 1;
     }
     into[0] = build_named(p, table, "first_name");
     into[1] = build_named(p, table, "last_name");

@@ -292,7 +292,11 @@ void plan_on_other(plan_state *p, int table) {
         if (none->op != ASK_EXISTS || !none->not|| ask_path(p->schema, none->column.table, table, NULL) <= 0 ||
             !plan_elsewhere(p, table))
             continue;
-        none->column.table = table;
+        bool said = false; /* never submitted to any of them: what was done is of the rows between */
+        for (size_t k = 0; k < p->plan.filter_count; k++)
+            said |= k != i && p->plan.filters[k].column.table == none->column.table &&
+                    p->plan.filters[k].scope == none->scope;
+        if (!said) none->column.table = table;
         return;
     }
     if (p->not) {
@@ -665,9 +669,19 @@ static bool plan_begins_kinds(const plan_state *p, size_t next) {
                                              plan_is_word(p, next + 2, "most fewest highest lowest"));
 }
 
+/* "with a head chef as deputy": the way to whom was said before. */
+static bool plan_is_role(plan_state *p, ask_ref ref, size_t at) {
+    for (size_t k = 0; at && plan_is_word(p, at - 1, "as") && k < p->schema->key_count; k++)
+        for (size_t i = 0; i < p->plan.filter_count && plan_same(p->schema->keys[k].from, ref); i++)
+            if (p->plan.filters[i].column.table == p->schema->keys[k].to.table && p->entity == ref.table)
+                return plan_take_key(p, k), true;
+    return false;
+}
+
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     ask_ref ref = m->ref;
     p->pair = 0;
+    if (plan_is_role(p, ref, at)) return;
     const ask_column *column = plan_column(p, ref);
     size_t next = at + m->words;
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;

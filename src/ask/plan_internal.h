@@ -202,6 +202,9 @@ void plan_mend(const plan_state *p, ask_token *tokens);
 void plan_mark_filler(ask_token *token);
 static inline bool plan_filler(const ask_token *token) { return token->filler; }
 
+/* ---- plan_said.c ---- */
+size_t plan_said(plan_state *p, size_t at); /* how many words it takes */
+
 /* ---- plan_arith.c ---- */
 /* What two columns of a row make: the words of it; 0: none begins at `at`. */
 size_t plan_arith(plan_state *p, size_t at);

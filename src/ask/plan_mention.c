@@ -382,7 +382,11 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);
     if (t >= c && t > 0) {
-        if (table.match.score < 0.9) p->penalty += 0.05;
+        if (table.match.score < 0.9) {
+            p->penalty += 0.05;
+            plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                      LH_STR_ARG(p->schema->tables[table.match.ref.table].shown));
+        }
         if (table.close) p->penalty += 0.1;
         plan_on_table(p, table.match.ref.table, table.match.words, at);
         return table.match.words + plan_on_id(p, table.match.ref.table, at + table.match.words);

@@ -291,8 +291,11 @@ static const ask_key *rows_self(const plan_state *p, int table, size_t at) {
     for (size_t k = 0; k < p->schema->key_count && table >= 0; k++) {
         const ask_key *key = &p->schema->keys[k];
         if (key->from.table != table || key->to.table != table) continue;
+        bool above = plan_is_word(p, at, "report reports reporting supervise supervises oversee oversees") ||
+                     (plan_is_word(p, at, "work works working") && plan_is_word(p, at + 1, "under for"));
         if (lexicon_column_has(p->lex, key->from, &p->tokens[at]) ||
-            plan_is_word(p, at, "report reports reporting supervise supervises oversee oversees"))
+            (above &&
+             plan_called(p, key->from, "manager supervisor boss lead reports superior head chief responsible")))
             return key;
     }
     return NULL;
@@ -441,7 +444,9 @@ size_t plan_on_self(plan_state *p, size_t at) {
     size_t words = rows_on_deed(p, at);
     if (words) return words;
     bool reports = plan_is_word(p, at, "reports") && plan_is_word(p, at + 1, "of"),
-         down = reports || plan_is_word(p, at + 1, "by to is under"), up = !down && plan_is_word(p, at + 1, "of for");
+         works = plan_is_word(p, at, "work works working"),
+         down = reports || plan_is_word(p, at + 1, works ? "under for" : "by to is under"),
+         up = !down && plan_is_word(p, at + 1, "of for");
     if (p->tokens[at].kind != ASK_WORD || at + 2 >= p->count || (!down && !up)) return 0;
     const ask_key *key = rows_self_of(p, at);
     if (!key || (up && p->entity >= 0 && p->entity != key->to.table)) return 0;
@@ -484,7 +489,7 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
         else break;
     }
     *ret_before = false;
-    while (at && plan_is_word(p, at - 1, "not no longer yet")) at--; /* that are not open */
+    while (at && plan_is_word(p, at - 1, "not no longer yet already since")) at--; /* that are not open */
     bool behind =
         at && plan_is_word(p, at - 1, "are is still were was yet remain stay been that who have has all always");
     if (behind && p->only && plan_elsewhere(p, p->focus)) return p->focus; /* whose repairs are all fixed */
@@ -644,7 +649,8 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
     if (table >= 0 && (rows_approval(p, at, table) || rows_over(p, at, table))) return 1;
     bool gone = table >= 0 && ask_in(t->word, "left quit"),
          us = plan_is_word(p, at + 1, "with") && plan_is_word(p, at + 2, "us"),
-         still = ask_is(t, "still") && (us || plan_is_word(p, at + 1, "here employed"));
+         still =
+             ask_in(t->word, "still currently") && (us || plan_is_word(p, at + 1, "here employed work works working"));
     if (gone || still) {
         int whose = still ? rows : table;
         end = whose >= 0 ? plan_date_called(p, whose, rows_gone, PLAN_NONE) : end;

@@ -12,6 +12,7 @@ static ask_ref value_direction(plan_state *p, int to, size_t words) {
         if (said[i] != to) from = said[i];
     size_t ways = 0;
     double score = 0;
+    bool named = from >= 0; /* else rows of the value itself are asked for, where no word says a way */
     for (size_t k = 0; k < schema->key_count; k++) {
         if (schema->keys[k].to.table != to || schema->keys[k].from.table == from || schema->keys[k].from.table == to)
             continue;
@@ -26,7 +27,7 @@ static ask_ref value_direction(plan_state *p, int to, size_t words) {
         ways++;
         if (beside > score) score = beside, best = (int)k;
     }
-    if (ways < 2) return PLAN_NONE;
+    if (ways < 2 || (best < 0 && !named)) return PLAN_NONE;
     if (best >= 0 && p->way >= 0 && p->way != schema->keys[best].from.column) return schema->keys[best].from;
     if (best < 0) {
         p->penalty += 0.45;
@@ -193,6 +194,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     if (f && p->share && p->fn == ASK_COUNT && !p->plan.measure_count) f->numerator = true; /* share of gold clients */
     value_read(p, m);
+    if (p->entity < 0 && p->focus < 0 && p->main_table < 0 && !plan_has(p->entity_column)) p->focus = m->ref.table;
 }
 
 /* A text that is no value known: of the column before it. */
