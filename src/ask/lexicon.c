@@ -320,6 +320,23 @@ static bool word_means(lh_str said, lh_str name) {
     return false;
 }
 
+static bool names_have(const names *of, const ask_token *word) {
+    for (size_t i = 0; i < of->count; i++)
+        for (size_t k = 0; k < of->phrases[i].count; k++)
+            if (lh_str_eq(of->phrases[i].words[k].one, word->one)) return true;
+    return false;
+}
+
+bool lexicon_has_word(const lexicon *lex, const ask_token *word) {
+    bool has = false;
+    for (size_t t = 0; t < lex->schema->table_count && !has; t++) {
+        has = names_have(&lex->tables[t], word);
+        for (size_t c = 0; c < lex->schema->tables[t].column_count && !has; c++)
+            has = names_have(&lex->columns[t][c], word);
+    }
+    return has;
+}
+
 /* "teir": two letters that changed places. */
 static bool word_swapped(lh_str a, lh_str b) {
     size_t at = 1;
@@ -346,8 +363,8 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (!loose) return 0;
     bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
-    if (long_words && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
-    if (word_swapped(said->one, name->one)) return 0.72;
+    if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
+    if (!said->known && word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)

@@ -60,7 +60,10 @@ void plan_mend(const plan_state *p, ask_token *tokens) {
         "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
         "greatest fewest median maximum minimum without greater higher lower";
     mend_cost(p, tokens);
-    for (size_t i = 0; i < p->count; i++) plan_mark_filler(&tokens[i]);
+    for (size_t i = 0; i < p->count; i++) {
+        plan_mark_filler(&tokens[i]);
+        tokens[i].known = tokens[i].kind == ASK_WORD && lexicon_has_word(p->lex, &tokens[i]);
+    }
     for (size_t i = 0; i < p->count; i++) {
         lexicon_match ignored[1];
         if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||

@@ -341,6 +341,9 @@ size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
+    lexicon_match amount;
+    if (plan_is_amount_of(p, &table, at, &amount) && !(column.there && column.match.words >= amount.words))
+        return plan_on_column(p, &amount, at), amount.words;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
     if (mention_on_denied(p, &value, at)) return 1;
