@@ -314,7 +314,20 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"delivery", "delivered"},
                                            {"worker", "employee"},
                                            {"result", "outcome"},
-                                           {"postcode", "zip"}};
+                                           {"postcode", "zip"},
+                                           {"show gig concert performance", "event"},
+                                           {"act artist musician", "performer"},
+                                           {"job", "project"},
+                                           {"sub", "subcontractor"},
+                                           {"vendor", "supplier"},
+                                           {"supplier", "vendor"},
+                                           {"reservation", "booking"},
+                                           {"booking", "reservation"},
+                                           {"buyer shopper", "customer"},
+                                           {"car", "vehicle"},
+                                           {"film", "movie"},
+                                           {"movie", "film"},
+                                           {"bill", "invoice"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (lh_str_eq(name, lh_str_from(pairs[i][1])) && ask_in(said, pairs[i][0])) return true;
     return false;

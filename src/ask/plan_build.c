@@ -632,6 +632,30 @@ static void build_limit(plan_state *p) {
     if (p->top_percent && (!plan->limit || !plan->ordered || plan->partition_count)) plan_doubt(p, LH_STR("percent"));
 }
 
+/* "compare fire and plumbing", "indoor and outdoor venues": a number for each of them. */
+static void build_compared(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter f = plan->filters[i];
+        if (p->comparing && f.op == ASK_EQ && f.value_count > 1 && !f.not) plan_group(p, f.column, ASK_WHOLE);
+        for (size_t k = 0; k < i && (f.op == ASK_IS_TRUE || f.op == ASK_IS_FALSE); k++) {
+            const ask_filter *other = &plan->filters[k];
+            if (!plan_same(other->column, f.column) || other->scope != f.scope || other->op == f.op ||
+                (other->op != ASK_IS_TRUE && other->op != ASK_IS_FALSE))
+                continue;
+            if (p->fn < 0 && !plan->measure_count) {
+                plan_doubt(p, plan_column(p, f.column)->name); /* no row is both */
+                return;
+            }
+            memmove(plan->filters + i, plan->filters + i + 1, (plan->filter_count - i - 1) * sizeof f);
+            memmove(plan->filters + k, plan->filters + k + 1, (plan->filter_count - k - 2) * sizeof f);
+            plan->filter_count -= 2;
+            plan_group(p, f.column, ASK_WHOLE);
+            return;
+        }
+    }
+}
+
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
@@ -642,6 +666,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
             plan->columns[plan->column_count++] = date;
     }
     LH_TRY(plan_how_long(p, err));
+    build_compared(p);
     build_count(p);
     build_mean_of_one(p);
     LH_TRY(plan_entity(p, err));

@@ -203,6 +203,8 @@ LH_MUST_CHECK lh_code plan_entity(plan_state *p, lh_error *err);
 void plan_people(plan_state *p);         /* "who works in Finance": people instead of what was named */
 bool plan_is_texts(const plan_state *p); /* "who are the librarians": a column is who they are */
 void plan_end_not(plan_state *p);
+/* Numbers written out become one word, courtesy none. Returns how many words there are then. */
+size_t plan_join(ask_token *tokens, size_t count, lh_arena *arena);
 void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
 void plan_mark_filler(ask_token *token);
