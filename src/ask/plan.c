@@ -170,10 +170,12 @@ static void plan_find_main(plan_state *p) {
 /* "list five candidates …" */
 static bool plan_counted(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
-    plan_choice table = plan_best_table(p, at + 1);
+    plan_choice table = plan_best_table(p, at + 1), kind = plan_best_column(p, at + 1, WANT_ANY);
     bool is = false;
     double n = ask_word_number(t, &is);
-    if (!is || !table.there || table.match.score < 0.75 || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
+    bool kinds = kind.there && kind.match.score >= 0.95 && p->tokens[at + kind.match.words].plural &&
+                 plan_column(p, kind.match.ref)->type == ASK_TEXT;
+    if (!is || ((!table.there || table.match.score < 0.75) && !kinds) || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
     p->top = (uint64_t)n;
     if (p->lead == LEAD_NONE) p->lead = LEAD_LIST, p->lead_open = true;
     return true;
@@ -395,7 +397,9 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (at == 0 && plan_is_word(p, 0, "where") && plan_is_word(p, 1, "does do did is are was were")) p->where = true;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
-    return everyone || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
+    return everyone || (at && at == p->pieces_at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
+           (plan_is_word(p, at, "paid earn earns make makes") && plan_is_word(p, at + 1, "more less") &&
+            plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||
            (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") && plan_is_word(p, at + 1, "more less over under"));
 }
 
@@ -409,6 +413,9 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_said(p, at))) return n;
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
+    if (plan_is_reporting(p, at)) return 1;
+    if ((n = plan_compare_role(p, at))) return n;
+    if ((n = plan_ahead(p, at)) || (n = plan_extreme_date(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;

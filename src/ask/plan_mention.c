@@ -344,6 +344,14 @@ size_t plan_mention(plan_state *p, size_t at) {
     lexicon_match amount;
     if (plan_is_amount_of(p, &table, at, &amount) && !(column.there && column.match.words >= amount.words))
         return plan_on_column(p, &amount, at), amount.words;
+    if (plan_is_pieces(p, &table, at, &amount) && (p->fn >= 0 || p->extreme)) {
+        plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, amount.ref)->name));
+        if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
+        plan_on_column(p, &amount, at);
+        for (size_t i = at + 1; i < at + 5; i++)
+            if (plan_is_word(p, i, "sold bought purchased ordered booked")) p->pieces_at = i;
+        return 1;
+    }
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
     if (mention_on_denied(p, &value, at)) return 1;

@@ -65,6 +65,19 @@ static lexicon_match value_alternative(plan_state *p, const lexicon_match *m) {
     return *m;
 }
 
+/* "headlined in both Chicago and Cleveland": in the second one, too. */
+static void value_again(plan_state *p, ask_ref but) {
+    size_t count = p->plan.filter_count;
+    for (size_t i = 0; i < count && p->plan.filter_count < ASK_FILTERS_MAX; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        if (f->scope + 1 != p->scope || f->not || f->only || f->op == ASK_EXISTS || f->op == ASK_COUNTS ||
+            plan_same(f->column, but) || !plan_elsewhere(p, f->column.table))
+            continue;
+        p->plan.filters[p->plan.filter_count] = *f;
+        p->plan.filters[p->plan.filter_count++].scope = p->scope;
+    }
+}
+
 /* "bought toys, games and books": of each of them. What was said with commas before stands apart, too. */
 static bool value_split(plan_state *p, ask_ref column) {
     for (size_t i = 0; i < p->plan.filter_count; i++) {
@@ -120,7 +133,7 @@ static bool value_joins(plan_state *p, const lexicon_match *m, ask_ref way) {
     const ask_column *column = plan_column(p, m->ref);
     bool elsewhere = plan_elsewhere(p, m->ref.table), apart = p->pair && (column->listed || elsewhere);
     if (!apart && !p->not&&p->at && plan_is_word(p, p->at - 1, "and also") && elsewhere) apart = value_split(p, m->ref);
-    if (apart && p->pair > 0 && p->pair-- == 1) p->scope++;
+    if (apart && p->pair > 0 && p->pair-- == 1) p->scope++, value_again(p, m->ref);
     apart |= p->not && elsewhere;
     if (p->pair && !apart) { /* no row is of two; of groups, each would have to have both */
         p->pair = 0;

@@ -354,6 +354,8 @@ static size_t form_group(plan_state *p, size_t at) {
         if (by && p->ranking && !p->order_set) return p->ordering = p->plan.descending = true, n;
         if (by && p->extreme && (p->lead == LEAD_LIST || p->top || p->extreme_hints) && !p->order_set)
             return p->ordering = true, n;
+        size_t role = plan_group_role(p, at + n);
+        if (role) return n + role;
         p->grouping = true;
         p->each = !by && row != 0;
         p->fn = p->plan.measure_count ? -1 : p->fn;
