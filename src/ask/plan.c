@@ -368,10 +368,30 @@ static size_t plan_for_long(plan_state *p, size_t at) {
     return n + 1;
 }
 
+/* "falied": two letters that changed places. false: nothing is called so. */
+static bool plan_unswap(const plan_state *p, const ask_token *said, ask_token *ret) {
+    for (size_t i = 1; i + 1 < said->word.len && said->word.len >= 5; i++) {
+        lexicon_match found[PLAN_MATCHES];
+        if ((said->word.ptr[i] | said->word.ptr[i + 1]) & 0x80) continue;
+        lh_str word = lh_arena_printf(p->arena, "%.*s%c%c%.*s", (int)i, said->word.ptr, said->word.ptr[i + 1],
+                                      said->word.ptr[i], (int)(said->word.len - i - 2), said->word.ptr + i + 2);
+        ask_token one = *said;
+        one.word = one.one = word;
+        one.stem = lexicon_stem(p->lex, word);
+        size_t n = lexicon_values(p->lex, &one, 1, 0, found, PLAN_MATCHES);
+        for (size_t k = 0; k < n; k++)
+            if (found[k].score >= 0.89) return *ret = one, true;
+    }
+    return false;
+}
+
 /* "weldrs": a word without a place, which is one letter beside that of a value. */
 static size_t plan_on_slip(plan_state *p, size_t at) {
-    const ask_token *meant =
-        p->tokens[at].kind == ASK_WORD && p->slips++ < 8 ? lexicon_value_slip(p->lex, &p->tokens[at]) : NULL;
+    ask_token swapped;
+    bool word = p->tokens[at].kind == ASK_WORD && p->slips++ < 8;
+    const ask_token *meant = word && plan_unswap(p, &p->tokens[at], &swapped) ? &swapped
+                             : word ? lexicon_value_slip(p->lex, &p->tokens[at])
+                                    : NULL;
     ask_token *tokens = meant ? LH_ARENA_ARRAY(p->arena, ask_token, p->count) : NULL;
     if (!tokens) return 0;
     const ask_token *before = p->tokens;
@@ -397,6 +417,8 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (at == 0 && plan_is_word(p, 0, "where") && plan_is_word(p, 1, "does do did is are was were")) p->where = true;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
+    plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
+    if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
     return everyone || (at && at == p->pieces_at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
            (plan_is_word(p, at, "paid earn earns make makes") && plan_is_word(p, at + 1, "more less") &&
             plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||

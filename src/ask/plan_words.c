@@ -74,7 +74,7 @@ static size_t form_lead(plan_state *p, size_t at) {
     if (n) return plan_doubt(p, p->tokens[at + n - 1].raw), n; /* nobody knows */
     n = FORM(p, at, &row, "which", "what", "who", "whose", "when", "whom");
     if (n && (p->lead == LEAD_NONE || row < 2) && p->lead != LEAD_WHICH && p->lead != LEAD_WHO) {
-        bool leads = at < 4;
+        bool leads = at < 4 && !(at && p->entity >= 0 && p->entity_at + 1 == at); /* performers who …: those */
         if (row == 4) {
             if (leads) p->lead = LEAD_WHEN;
         } else if (row == 2 || row == 4) {

@@ -62,7 +62,9 @@ static bool keys_self(const ask_column *from, const ask_column *to, lh_str table
     bool above = false;
     for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by foreman head_ chief superior invited_by"); rest.len && !above;)
         above = lh_str_starts(name, lh_str_split(&rest, ' '));
-    bool id = lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one);
+    lh_str stem = lh_str_sub(to->name, 0, to->name.len > 3 ? to->name.len - 3 : 0); /* cust_id of customers */
+    bool short_ = stem.len >= 3 && lh_str_ends(to->name, LH_STR("_id")) && lh_str_starts(table, stem);
+    bool id = lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one) || short_;
     return above && !lh_str_ends(name, LH_STR("name")) && !from->person && !from->key && to->key && id &&
            from->type == to->type && !from->masked && !to->masked;
 }
