@@ -436,7 +436,8 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
     if (plan_is_reporting(p, at)) return 1;
-    if ((n = plan_compare_role(p, at))) return n;
+    if ((n = plan_count_role(p, at))) return n;
+    if ((n = plan_compare_role(p, at)) || (n = plan_owed(p, at))) return n;
     if ((n = plan_ahead(p, at)) || (n = plan_extreme_date(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
@@ -580,6 +581,7 @@ static plan_state *plan_state_new(const ask_schema *schema, const ask_question *
                       .entity = -1,
                       .entity_column = {-1, -1},
                       .way = -1,
+                      .counted = {-1, -1},
                       .focus = -1,
                       .fn = -1,
                       .like = -1,

@@ -47,6 +47,40 @@ static int role_table(plan_state *p, const ask_key *key) {
     return (int)n;
 }
 
+/* "have referred at least three others": the rows that refer to them are counted. */
+size_t plan_count_role(plan_state *p, size_t at) {
+    const ask_key *key = NULL;
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        if (p->schema->keys[k].from.table == p->schema->keys[k].to.table && p->schema->keys[k].from.table == p->entity &&
+            lexicon_column_named(p->lex, p->schema->keys[k].from, &p->tokens[at]))
+            key = &p->schema->keys[k];
+    bool counted = key && !p->compare.there && (plan_is_word(p, at + 1, "at more over fewer less exactly") ||
+                           (at + 1 < p->count && p->tokens[at + 1].kind == ASK_NUMERAL));
+    if (!counted || p->tokens[at].kind != ASK_WORD || plan_is_word(p, at + 2, "their his her the")) return 0;
+    p->counted = key->from;
+    return 1;
+}
+
+/* What is compared, where such rows are. How many words it takes behind the number. */
+size_t plan_resolve_role(plan_state *p, size_t at) {
+    const ask_key *key = NULL;
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        if (plan_same(p->schema->keys[k].from, p->counted) && p->schema->keys[k].to.table == p->counted.table)
+            key = &p->schema->keys[k];
+    int table = key ? role_table(p, key) : -1;
+    p->counted = PLAN_NONE;
+    if (table < 0) return 0;
+    ask_key *turned = (ask_key *)&p->schema->keys[p->schema->key_count - 1]; /* role_table()'s own */
+    *turned = (ask_key){{table, key->from.column}, key->to, true};
+    ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_COUNTS);
+    if (f) f->count_op = p->compare.op, f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1];
+    p->compare.there = false;
+    size_t n = 0;
+    while (plan_is_word(p, at + n, "of other others people them")) n++;
+    plan_choice rows = at + n < p->count ? plan_best_table(p, at + n) : (plan_choice){0};
+    return n + (rows.there && rows.match.ref.table == p->entity && rows.match.score >= 0.9 ? rows.match.words : 0);
+}
+
 size_t plan_group_role(plan_state *p, size_t at) {
     const ask_key *key = role_key(p, at);
     int of = key ? key->from.table : -1, rows = p->entity >= 0 ? p->entity : of;

@@ -193,6 +193,15 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
             none->column.table = m->ref.table;
     }
     if (elsewhere) plan_apart(p, m->ref.table);
+    for (size_t i = 0; i < p->plan.filter_count && elsewhere && p->scope; i++) {
+        const ask_filter *said = &p->plan.filters[i];
+        if (said->scope + 1 != p->scope || said->not || said->column.table == m->ref.table || said->op == ASK_EXISTS ||
+            !plan_elsewhere(p, said->column.table) || plan_distance(p, said->column.table, m->ref.table) > 2)
+            continue;
+        p->penalty += 0.25; /* headlined in Chicago, but not in Cleveland: as what? */
+        plan_note(p, "'%.*s' is asked of all of theirs, whatever else was said of them", LH_STR_ARG(text));
+        break;
+    }
     if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
         ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
         if (none) none->not = true;

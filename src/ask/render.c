@@ -502,12 +502,13 @@ static const char *render_part_name(ask_part part) {
 
 /* What each row has of a measure. */
 static void render_operand(render *r, ask_ref a, ask_how how, ask_ref b) {
-    static const char *const signs[] = {"", " + ", " - ", " * ", " / ", ", "};
+    static const char *const signs[] = {"", " + ", " - ", " - coalesce(", " * ", " / ", ", "};
     if (how == ASK_DAYS) render_text(r, "date_diff('day', ");
     render_column(r, a);
     if (how == ASK_ALONE) return;
     render_text(r, signs[how]);
     render_column(r, b);
+    if (how == ASK_LESS) render_text(r, ", 0)");
     if (how == ASK_DAYS) lh_buf_char(r->into, ')');
 }
 
@@ -563,7 +564,7 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
 static void render_measure_name(render *r, const ask_measure *m) {
     static const char *const prefixes[] = {"",         "different_", "total_",  "average_", "lowest_",
                                            "highest_", "median_",    "percent", "percent"};
-    static const char *const hows[] = {"", "_plus_", "_minus_", "_times_", "_by_", "_to_"};
+    static const char *const hows[] = {"", "_plus_", "_minus_", "_less_", "_times_", "_by_", "_to_"};
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096);
     lh_buf_append(&name, lh_str_from(prefixes[m->fn]));
     if (m->how == ASK_DAYS) lh_buf_append(&name, LH_STR("days_"));
