@@ -193,6 +193,7 @@ typedef enum ask_op {
     ASK_CONTAINS,
     ASK_STARTS,
     ASK_ENDS,
+    ASK_LEAST_MOST, /* the least or the most of all rows */
     ASK_NAMED, /* each value is words of the column, or of it and `other` */
     ASK_IS_TRUE,
     ASK_IS_FALSE,
@@ -280,6 +281,7 @@ typedef struct ask_plan {
     bool mean_of_rows;   /* of how many rows of the measure's table each of the base has, none included */
     bool count_of_groups;
     bool distinct;       /* a list of different rows */
+    int beside;          /* a table of names that a row may have none of; 0: none, else 1 more */
     uint64_t each;       /* so many rows of each of `partition`; 0: all */
     ask_group partition[ASK_COLUMNS_MAX];
     size_t partition_count;

@@ -57,14 +57,58 @@ static void names_add(names *into, const ask_token *words, size_t count, double 
     into->phrases[into->count++] = (phrase){words, count, weight, whole_only};
 }
 
+/* amt is an amount, min_age a minimum age. */
+static const char *names_long(lh_str word, bool first) {
+    static const char *const shorts[][2] = {
+        {"amt", "amount"},      {"qty", "quantity"},   {"dt", "date"},       {"cd", "code"},        {"yr", "year"},
+        {"hr", "hour"},         {"hrs", "hours"},      {"num", "number"},    {"nr", "number"},      {"pct", "percent"},
+        {"cap", "capacity"},    {"descr", "description"}, {"addr", "address"}, {"dept", "department"}, {"emp", "employee"},
+        {"cust", "customer"},   {"proj", "project"},   {"cnt", "count"},     {"prod", "product"},   {"acct", "account"},
+        {"inv", "invoice"},     {"svc", "service"},    {"exp", "expiry"},    {"mgr", "manager"},    {"cat", "category"},
+        {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"}};
+    if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
+    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
+        if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
+    return NULL;
+}
+
+/* The same with its short words as they are said; empty: it has none. */
+static lh_code names_add_long(lexicon *lex, names *into, const ask_token *words, size_t count, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(1024);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const char *whole = names_long(words[i].word, i == 0 && count > 1);
+        any |= whole != NULL;
+        if (i) lh_buf_char(&name, ' ');
+        lh_buf_append(&name, whole ? lh_str_from(whole) : words[i].word);
+    }
+    ask_token *said = NULL;
+    size_t n = 0;
+    if (any) LH_TRY(ask_tokens(lex->terms, lh_arena_dup(lex->arena, lh_buf_str(&name)), lex->arena, &said, &n, err));
+    n = n < PHRASE_WORDS_MAX ? n : PHRASE_WORDS_MAX; /* which date it is, its other words say */
+    if (any) names_add(into, said, n, 0.99, ask_is(&said[n - 1], "date"));
+    return LH_OK;
+}
+
+/* Without the unit that it ends with: rent_usd_day. */
+static size_t names_unit(const ask_token *words, size_t count) {
+    static const char money[] = "usd eur gbp chf";
+    if (count > 2 && ask_in(words[count - 2].word, money) &&
+        ask_in(words[count - 1].word, "hr hour day night week month yr year unit"))
+        return count - 2;
+    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf kg km sqm sqft m2 m² lbs cm mm") ? count - 1
+                                                                                                          : count;
+}
+
 static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *synonyms, size_t synonym_count,
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 9);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 12);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
+    LH_TRY(names_add_long(lex, into, words, count, err));
     if (!table) { /* call_log: calls */
         if (count > 1 && ask_in(words[count - 1].word,
                                 "log logs table data list history record records info master dim fact entries entry"))
@@ -73,10 +117,12 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
             names_add(into, words + 1, count - 1, 0.97, false);
     } else {
         while (to > 1 && ask_in(words[to - 1].word, "on at by is in of for utc ts dt")) to--;
+        to = names_unit(words, to);
         while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
-        size_t bare = count; /* price_gbp is a price, openings_qty are openings */
-        while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy kg lbs km hr h g")) bare--;
+        size_t bare = count; /* openings_qty are openings, a wage (£/h) a wage */
+        while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy hr h g")) bare--;
+        if (count > 2 && ask_is(&words[count - 1], "id")) bare = count - 1; /* the lead recruiter */
         if (bare < count) names_add(into, words, bare, 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
         bool prefixed = own > 0 && own < count;
@@ -178,6 +224,21 @@ static lh_code lexicon_add_key(lexicon *lex, int table, lh_error *err) {
     return LH_OK;
 }
 
+/* sub_invoices are invoices, where no other table's name has that word. */
+static void lexicon_add_head(lexicon *lex, size_t table) {
+    const phrase *whole = &lex->tables[table].phrases[0];
+    if (!lex->tables[table].count || whole->count < 2) return;
+    const ask_token *head = &whole->words[whole->count - 1];
+    bool other = head->word.len < 4 || !head->plural ||
+                 ask_in(head->one, "log table data list history record info master dim fact entry detail item line");
+    for (size_t t = 0; t < lex->schema->table_count; t++) {
+        const phrase *of = &lex->tables[t].phrases[0];
+        for (size_t i = 0; i < of->count && t != table && lex->tables[t].count; i++)
+            other |= lh_str_eq(of->words[i].stem, head->stem);
+    }
+    if (!other) names_add(&lex->tables[table], head, 1, 0.93, true);
+}
+
 lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms, lh_arena *arena,
                     lexicon **ret, lh_error *err) {
     lexicon *lex = LH_ARENA_NEW(arena, lexicon);
@@ -197,7 +258,6 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
         LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
                           synonyms ? said : LH_STR_NONE, NULL, err));
         LH_TRY(names_also(lex, &tables[t], err));
-        LH_TRY(lexicon_add_key(lex, (int)t, err));
         columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
         LH_TRY(lh_arena_check(arena, err));
         for (size_t c = 0; c < table->column_count; c++) {
@@ -206,6 +266,10 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
                               synonyms ? column->description : LH_STR_NONE, &tables[t], err));
             if (values) LH_TRY(lexicon_add_values(lex, (int)t, (int)c, err));
         }
+    }
+    for (size_t t = 0; t < schema->table_count; t++) {
+        lexicon_add_head(lex, t);
+        LH_TRY(lexicon_add_key(lex, (int)t, err));
     }
     *ret = lex;
     return LH_OK;
@@ -251,6 +315,7 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"delivery", "delivered"},
                                            {"worker", "employee"},
                                            {"result", "outcome"},
+                                           {"added add", "created"},
                                            {"postcode", "zip"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (lh_str_eq(name, lh_str_from(pairs[i][1])) && ask_in(said, pairs[i][0])) return true;
@@ -274,6 +339,16 @@ bool lexicon_slip(lh_str a, lh_str b) {
     return most - from - end == 1 || word_swapped(a, b);
 }
 
+/* intvw of interview, qtr of quarterly: its letters but for vowels, in their order. */
+static bool word_short(lh_str said, lh_str name) {
+    size_t at = 0;
+    if (name.len < 3 || name.len > 6 || said.len < name.len + 2 || said.ptr[0] != name.ptr[0]) return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (name.ptr[i] < 'a' || name.ptr[i] > 'z' || strchr("aeiou", name.ptr[i])) return false;
+    for (size_t i = 0; i < said.len && at < name.len; i++) at += said.ptr[i] == name.ptr[at];
+    return at == name.len;
+}
+
 static double word_score(const ask_token *said, const ask_token *name, bool loose) {
     if (said->kind == ASK_STOP || said->kind == ASK_QUOTED) return 0;
     if (lh_str_eq(said->word, name->word)) return 1;
@@ -285,6 +360,7 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
     if (long_words && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
     if (word_swapped(said->one, name->one)) return 0.72;
+    if (word_short(said->word, name->word)) return 0.9;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)

@@ -42,6 +42,28 @@ static bool build_is_own_name(lh_str table, lh_str column) {
     return false;
 }
 
+/* A company, or the one unique name of a row, which is not of somebody beside it: stage_name, proj_name. */
+static ask_ref build_other_name(const plan_state *p, int table) {
+    static const char *const names[] = {"company", "company_name", "business_name", "organization", "organisation"};
+    const ask_table *of = &p->schema->tables[table];
+    ask_ref found = PLAN_NONE;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (plan_has(found = build_named(p, table, names[i])) && plan_column(p, found)->key) return found;
+    found = PLAN_NONE;
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_column *column = &of->columns[c];
+        lh_str rest = column->name, first = lh_str_split(&rest, '_');
+        bool beside = ask_in(first, "contact first last middle user file host nick customer client manager owner agent parent "
+                                     "guest visitor patient tenant member student passenger");
+        if (column->type != ASK_TEXT || beside || !lh_str_eq_nocase(rest, LH_STR("name")) ||
+            !(column->key || column->person))
+            continue;
+        if (plan_has(found)) return PLAN_NONE;
+        found = (ask_ref){table, (int)c};
+    }
+    return found;
+}
+
 /* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
     static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
@@ -63,6 +85,7 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
     into[0] = build_named(p, table, "first_name");
     into[1] = build_named(p, table, "last_name");
     if (plan_has(into[0]) && plan_has(into[1])) return 2;
+    if (plan_has(into[0] = build_other_name(p, table))) return 1;
     if (plan_has(into[0] = build_key(p, table))) return *ret_key = true, 1;
     for (size_t c = 0; c < of->column_count; c++)
         if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;
@@ -292,6 +315,12 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         plan_doubt(p, p->extreme_word);
         return LH_OK;
     }
+    if (p->both && p->entity == by.table && !groups && !p->plan.filter_count && !p->top) { /* the oldest and the youngest */
+        (void)plan_filter(p, by, ASK_LEAST_MOST);
+        p->plan.order_column = by;
+        p->plan.ordered = p->order_set = true;
+        return p->both = false, p->extreme = 0, LH_OK;
+    }
     if (p->lead == LEAD_WHEN || (p->entity < 0 && !groups))
         return plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, by), LH_OK;
     p->plan.ordered = p->order_set = true;
@@ -417,6 +446,13 @@ static void build_nameless(plan_state *p) {
     plan_note(p, "nothing names one of '%.*s': they are counted", LH_STR_ARG(p->schema->tables[p->entity].shown));
 }
 
+/* What there is of a kind: what is missing is none of them. */
+static void build_known(plan_state *p, ask_ref ref) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        if (plan_same(p->plan.filters[i].column, ref)) return;
+    (void)plan_filter(p, ref, ASK_NOT_NULL);
+}
+
 /* A table as a group is its label, and its key. */
 static void build_groups(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -427,6 +463,7 @@ static void build_groups(plan_state *p) {
     bool each = p->outer && plan->group_count == p->outer && p->extreme && plan->ordered && plan->order_measure >= 0 &&
                 (plan_has(p->entity_column) || p->entity_part || (p->entity >= 0 && other)); /* the most of each */
     if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
+    if (plan_has(p->entity_column) && p->extreme_common) build_known(p, p->entity_column);
     if (p->entity_part) plan_group(p, PLAN_NONE, p->entity_part);
     else if (p->entity >= 0 && plan->measure_count && other && (!plan->group_count || each) &&
              (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
@@ -473,6 +510,21 @@ static bool build_kinds(const plan_state *p) {
     return false;
 }
 
+/* A booking's number says little: whose name stands in it is shown, too. */
+static size_t build_beside_key(const plan_state *p, int table, ask_ref *into) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++) {
+        lh_str name = of->columns[c].name;
+        bool said = false;
+        for (size_t i = 0; i < p->plan.filter_count; i++)
+            said |= plan_same(p->plan.filters[i].column, (ask_ref){table, (int)c}) && p->plan.filters[i].op == ASK_EQ;
+        if (!said && of->columns[c].type == ASK_TEXT && !of->columns[c].masked &&
+            (lh_str_ends(name, LH_STR("_name")) || lh_str_ends(name, LH_STR("title"))))
+            return *into = (ask_ref){table, (int)c}, 1;
+    }
+    return 0;
+}
+
 static void build_list(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (plan->measure_count) return;
@@ -481,6 +533,7 @@ static void build_list(plan_state *p) {
         plan->column_count = 1;
         plan->group_count = 0;
         plan->distinct = true;
+        build_known(p, p->entity_column);
         if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
         return;
     }
@@ -499,7 +552,10 @@ static void build_list(plan_state *p) {
     bool beside = number || (p->rows && p->row_by.table == p->entity) ||
                   (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
                    p->mentioned[0].at > p->entity_at);                               /* readers with their city */
-    if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
+    if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) { /* what is the email of … */
+        if (plan->distinct && plan->column_count == 1) build_known(p, plan->columns[0]);
+        return;
+    }
     if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)
             plan->columns[plan->column_count++] = (ask_ref){p->entity, (int)c};
@@ -510,6 +566,7 @@ static void build_list(plan_state *p) {
     if (!asked || !own || beside) {
         if (!is_key && plan_has(key)) shown[count++] = key;
         for (size_t i = 0; i < n; i++) shown[count++] = label[i];
+        if (is_key && !asked) count += build_beside_key(p, p->entity, &shown[count]);
     }
     for (size_t i = 0; i < plan->column_count && count < ASK_COLUMNS_MAX; i++) shown[count++] = plan->columns[i];
     bool ordered = plan->ordered && plan_has(plan->order_column);
@@ -518,6 +575,24 @@ static void build_list(plan_state *p) {
     if (ordered && count < ASK_COLUMNS_MAX) shown[count++] = plan->order_column;
     memcpy(plan->columns, shown, sizeof shown);
     plan->column_count = count;
+}
+
+/* A number that leads to a row of another table says little: what that one is called by stands beside it. */
+static void build_names(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    ask_ref label[2];
+    bool key = false;
+    for (size_t i = 0; i < plan->column_count && !plan->measure_count && !plan->distinct && p->row_of != p->entity; i++) {
+        int rows = plan->columns[i].table == p->entity ? plan_leads_to(p, plan->columns[i]) : -1;
+        size_t n = rows >= 0 ? plan_label(p, rows, label, 2, &key) : 0;
+        bool there = !n;
+        for (size_t k = 0; k < plan->filter_count; k++) there |= plan->filters[k].column.table == rows;
+        for (size_t k = 0; k < plan->column_count; k++) there |= plan->columns[k].table == rows;
+        if (there || plan->column_count + n > ASK_COLUMNS_MAX) continue;
+        for (size_t k = 0; k < n; k++) plan->columns[plan->column_count++] = label[k];
+        plan->beside = rows + 1;
+        return;
+    }
 }
 
 /* ---- the base ---- */
@@ -630,7 +705,8 @@ static void build_ways(plan_state *p) {
     for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table, 0.1);
     for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table, 0.1);
     for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table, 0.1);
-    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table, 0.45);
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        if (!p->plan.filters[i].by_way) build_way(p, p->plan.filters[i].column.table, 0.45);
 }
 
 /* "how many loans does a reader have on average" */
@@ -743,6 +819,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     LH_TRY(plan_times(p, err));
     LH_TRY(plan_times_said(p, err));
     build_list(p);
+    build_names(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     build_limit(p);
     plan_each(p);

@@ -85,11 +85,11 @@ size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
 
 /* "highest and lowest": the words behind the first one. */
 static size_t extreme_other(const plan_state *p, size_t at, size_t row) {
-    size_t other = 0,
-           n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? plan_which_extreme(p, at + 1, &other) : 0;
-    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") && extremes[other].sign == -extremes[row].sign &&
+    size_t other = 0, next = at + 1 + plan_is_word(p, at + 1, "the"), n = 0;
+    if (next < p->count && plan_is_word(p, at, "and or to")) n = plan_which_extreme(p, next, &other);
+    bool both = n && !ask_in(p->tokens[next].word, "first last") && extremes[other].sign == -extremes[row].sign &&
                 !extremes[other].rows && !extremes[row].rows;
-    return both ? n + 1 : 0;
+    return both ? next + n - at : 0;
 }
 
 /* The word alone. */
@@ -168,6 +168,9 @@ size_t plan_extreme(plan_state *p, size_t at) {
         if (!(rows.there && rows.match.score >= 0.9) && lexicon_columns(p->lex, p->tokens, p->count, at, m, 4))
             return 0;
     }
+    if (p->extreme == -extremes[row].sign && !p->order_set && !p->plan.measure_count &&
+        !ask_in(p->extreme_word, "top Top bottom Bottom"))
+        plan_doubt(p, p->extreme_word); /* and would be passed over */
     p->extreme = extreme_sign(p, at, at + best, extremes[row].sign);
     p->extreme_rows = extremes[row].rows;
     p->extreme_common = extremes[row].common;

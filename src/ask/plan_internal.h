@@ -42,6 +42,7 @@ typedef struct plan_state {
     int focus; /* the table that words next to it are about; -1 */
 
     int fn; /* an ask_fn that waits for what it is of; -1 */
+    lh_str said[ASK_RATIO + 1]; /* the words of aggregates, by ask_fn */
     bool distinct, mean;
     size_t measure_at, measure_end; /* the table that is counted: its first word, and what is behind it */
     size_t parts_before;            /* conditions that were said before the share's rows */
@@ -241,6 +242,7 @@ void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_place(plan_state *p, ask_ref ref);
 /* "with phone calls but no e-mails": rows of that table that are asked for stand apart from those of which there are none. */
 void plan_apart(plan_state *p, int table);
+int plan_leads_to(plan_state *p, ask_ref ref);
 void plan_take_key(plan_state *p, size_t key); /* that one before all others */
 void plan_on_other(plan_state *p, int table);
 void plan_on_table(plan_state *p, int table, size_t words, size_t at);

@@ -214,8 +214,54 @@ static void left_flags(plan_state *p) {
     if (flags) plan_doubt(p, p->tokens[0].raw);
 }
 
+/* "the total", "the average": what was said has an aggregate of its kind. */
+static bool left_has(const plan_state *p, ask_fn fn) {
+    const ask_plan *plan = &p->plan;
+    bool has = fn == ASK_AVG && (p->mean || plan->mean_of_groups || plan->mean_of_rows),
+         row = fn == ASK_SUM && plan->column_count > 0;
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        const ask_measure *m = &plan->measures[i];
+        has |= m->fn == fn || (fn == ASK_SUM && (m->fn >= ASK_SHARE || !p->how_much));
+    }
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter *f = &plan->filters[i];
+        has |= f->op == ASK_COUNTS || (f->average && fn == ASK_AVG);
+    }
+    for (size_t i = 0; i < plan->column_count && row; i++) has |= plan_numeric(plan_column(p, plan->columns[i]));
+    return has || plan->running || plan->growth;
+}
+
+/* Is a number of rows, other than how many there are, a part of the plan? */
+static bool left_is_amount(const plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    bool is = plan->ordered && plan->order_measure < 0;
+    for (size_t i = 0; i < plan->measure_count; i++) is |= plan_has(plan->measures[i].column) && plan->measures[i].fn != ASK_COUNT_DISTINCT;
+    for (size_t i = 0; i < plan->column_count; i++) is |= plan_numeric(plan_column(p, plan->columns[i]));
+    for (size_t i = 0; i < plan->filter_count; i++)
+        is |= (plan->filters[i].op >= ASK_GT && plan->filters[i].op <= ASK_BETWEEN) || plan->filters[i].op == ASK_COUNTS ||
+              plan_has(plan->filters[i].other) ||
+              (plan_has(plan->filters[i].column) && plan_numeric(plan_column(p, plan->filters[i].column)));
+    return is;
+}
+
+/* Words of numbers that the plan has none of: "the total value of orders" is not how many there are. */
+static void left_said(plan_state *p) {
+    static const ask_fn fns[] = {ASK_SUM, ASK_AVG, ASK_MEDIAN};
+    for (size_t i = 0; i < sizeof fns / sizeof *fns; i++)
+        if (p->said[fns[i]].len && !left_has(p, fns[i])) plan_doubt(p, p->said[fns[i]]);
+    for (size_t i = 0; i < p->count && !left_is_amount(p); i++) {
+        bool amount = plan_is_word(p, i, "amount amounts value worth money") && !plan_is_word(p, i + 1, "of");
+        if (plan_is_word(p, i, "value worth") && i && plan_is_word(p, i - 1, "total sum average combined")) amount = true;
+        if (amount) {
+            plan_doubt(p, p->tokens[i].raw);
+            return;
+        }
+    }
+}
+
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
+    left_said(p);
     left_rows(p);
     left_who(p);
     left_filters(p);

@@ -64,7 +64,7 @@ static bool mention_dated(plan_state *p, const lexicon_match *value, const plan_
                               ask_in(t->word, "left lost sold won");
     if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
         return false;
-    if (column->there && column->match.ref.table == value->ref.table &&
+    if (column->there && (column->match.ref.table == value->ref.table || column->match.ref.table == p->entity) &&
         plan_temporal(plan_column(p, column->match.ref)))
         return p->date_subject = column->match.ref, true;
     ask_ref date = plan_date_of(p, value->ref.table, &only);
@@ -194,8 +194,9 @@ static bool mention_is_flag(const plan_state *p, const plan_choice *column, size
 /* "the phone of Ann", "phone number": the column, not a value that is written so. */
 static bool mention_is_asked(const plan_state *p, const plan_choice *column, size_t at) {
     size_t next = at + column->match.words;
+    bool whose = at && p->tokens[at - 1].possessive && (next >= p->count || p->tokens[next].kind == ASK_STOP);
     return column->match.score >= 0.95 &&
-           (plan_is_word(p, next, "of for") || (plan_is_word(p, next, "number numbers") && column->match.words == 1));
+           (whose || plan_is_word(p, next, "of for") || (plan_is_word(p, next, "number numbers") && column->match.words == 1));
 }
 
 /* "who never opened a ticket": the people that have them. */
@@ -265,8 +266,17 @@ static void mention_prefer_date(const plan_state *p, plan_choice *column, size_t
         }
 }
 
+/* "Ann's phone", "her phone number": what she has, and nothing that is only so. */
+static bool mention_is_thing(const plan_state *p, const plan_choice *value, size_t at) {
+    size_t next = at + value->match.words;
+    bool ends = next >= p->count || p->tokens[next].kind == ASK_STOP, of = at && p->tokens[at - 1].possessive;
+    return plan_is_word(p, next, "number numbers") ? !plan_is_word(p, next + 1, "of")
+                                                   : of && ends && !plan_column(p, value->match.ref)->key;
+}
+
 static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {
     if (value->match.score < 0.5) return 0;
+    if (mention_is_thing(p, value, at)) return plan_doubt(p, p->tokens[at].raw), value->match.words;
     if (value->match.words == 1 && mention_is_verb(p, &value->match, at)) return 1;
     if (value->match.words == 1 && mention_dated(p, &value->match, column, at)) return 1;
     size_t then = at + value->match.words;
@@ -333,6 +343,9 @@ size_t plan_mention(plan_state *p, size_t at) {
     int done = -1;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
+    if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
+        (p->grouping || value.match.ref.table == table.match.ref.table))
+        value.there = false; /* recruiters, not those of them whose level is Recruiter */
     if (mention_on_denied(p, &value, at)) return 1;
     if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;

@@ -241,6 +241,7 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
     if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
         return plan_doubt(p, p->tokens[at].raw), best;
+    p->said[fn == 100 || fn == 101 ? ASK_AVG : fn] = p->tokens[at].raw;
     if (fn == 101) {
         if (!p->plan.measure_count && p->fn < 0 && p->entity >= 0 && p->plan.group_count == 1 &&
             !plan_has(p->plan.groups[0].column) && !p->plan.groups[0].part) { /* loans per reader on average */

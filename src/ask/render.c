@@ -91,7 +91,7 @@ static void render_join_to(render *r, int from, int to) {
         const ask_key *key = &r->schema->keys[keys[i]];
         if (r->joined[key->to.table]) continue;
         r->joined[key->to.table] = true;
-        render_text(r, " JOIN ");
+        render_text(r, r->plan->beside == key->to.table + 1 ? " LEFT JOIN " : " JOIN ");
         render_table(r, key->to.table);
         render_text(r, " ON ");
         render_key(r, key);
@@ -252,6 +252,18 @@ static void render_average(render *r, const ask_filter *f) {
     lh_buf_char(r->into, ')');
 }
 
+static void render_least_most(render *r, const ask_filter *f) {
+    render_column(r, f->column);
+    for (int most = 0; most < 2; most++) {
+        render_text(r, most ? ", (SELECT max(" : " IN ((SELECT min(");
+        lh_buf_sql_identifier(r->into, render_column_of(r, f->column)->name);
+        render_text(r, ") FROM ");
+        render_table(r, f->column.table);
+        lh_buf_char(r->into, ')');
+    }
+    lh_buf_char(r->into, ')');
+}
+
 static void render_condition(render *r, const ask_filter *f);
 
 /* The row that `way` refers to, beside the one that is joined: "from Newark to Boston"; or a row that refers to it: "the manager of Ann". */
@@ -314,6 +326,7 @@ static void render_condition(render *r, const ask_filter *f) {
         }
         if (f->value_count > 1) lh_buf_char(r->into, ')');
         break;
+    case ASK_LEAST_MOST: render_least_most(r, f); break;
     case ASK_NAMED: render_named(r, f); break;
     case ASK_IS_TRUE: render_column(r, f->column); break;
     case ASK_IS_FALSE: render_text(r, "NOT "), render_column(r, f->column); break;
