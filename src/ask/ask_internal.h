@@ -283,6 +283,7 @@ typedef struct ask_plan {
     bool mean_of_rows;   /* of how many rows of the measure's table each of the base has, none included */
     bool count_of_groups;
     bool distinct;       /* a list of different rows */
+    int beside;          /* a table of names that a row may have none of; 0: none, else 1 more */
     uint64_t each;       /* so many rows of each of `partition`; 0: all */
     ask_group partition[ASK_COLUMNS_MAX];
     size_t partition_count;

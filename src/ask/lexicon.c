@@ -104,7 +104,7 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 10);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 12);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
@@ -120,8 +120,9 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
         to = names_unit(words, to);
         while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
-        size_t bare = count; /* openings_qty are openings */
-        while (bare > 1 && ask_in(words[bare - 1].word, "amt qty")) bare--;
+        size_t bare = count; /* openings_qty are openings, a wage (£/h) a wage */
+        while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy hr h g")) bare--;
+        if (count > 2 && ask_is(&words[count - 1], "id")) bare = count - 1; /* the lead recruiter */
         if (bare < count) names_add(into, words, bare, 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
         bool prefixed = own > 0 && own < count;
@@ -314,6 +315,7 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"delivery", "delivered"},
                                            {"worker", "employee"},
                                            {"result", "outcome"},
+                                           {"added add", "created"},
                                            {"postcode", "zip"},
                                            {"show gig concert performance", "event"},
                                            {"act artist musician", "performer"},
@@ -367,6 +369,16 @@ bool lexicon_slip(lh_str a, lh_str b) {
     return most - from - end == 1 || word_swapped(a, b);
 }
 
+/* intvw of interview, qtr of quarterly: its letters but for vowels, in their order. */
+static bool word_short(lh_str said, lh_str name) {
+    size_t at = 0;
+    if (name.len < 3 || name.len > 6 || said.len < name.len + 2 || said.ptr[0] != name.ptr[0]) return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (name.ptr[i] < 'a' || name.ptr[i] > 'z' || strchr("aeiou", name.ptr[i])) return false;
+    for (size_t i = 0; i < said.len && at < name.len; i++) at += said.ptr[i] == name.ptr[at];
+    return at == name.len;
+}
+
 static double word_score(const ask_token *said, const ask_token *name, bool loose) {
     if (said->kind == ASK_STOP || said->kind == ASK_QUOTED) return 0;
     if (lh_str_eq(said->word, name->word)) return 1;
@@ -378,6 +390,7 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
     if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
     if (!said->known && word_swapped(said->one, name->one)) return 0.72;
+    if (word_short(said->word, name->word)) return 0.9;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)

@@ -71,7 +71,9 @@ size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
     if (plan_has(column) && fn == ASK_SUM)
         for (lh_str rest = lh_str_from("rate ratio percent pct speed temp temperature"); rest.len;)
             if (lh_str_ends(plan_column(p, column)->name, lh_str_split(&rest, ' '))) p->penalty += 0.45;
-    if (plan_has(column) && fn == ASK_SUM && lh_str_search(plan_column(p, column)->name, LH_STR("_per_")) != SIZE_MAX)
+    if (plan_has(column) && fn == ASK_SUM &&
+        (lh_str_search(plan_column(p, column)->name, LH_STR("_per_")) != SIZE_MAX ||
+         lh_str_find(plan_column(p, column)->name, '%') < plan_column(p, column)->name.len))
         p->penalty += 0.45;
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)

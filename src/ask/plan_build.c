@@ -326,6 +326,13 @@ static void build_nameless(plan_state *p) {
     plan_note(p, "nothing names one of '%.*s': they are counted", LH_STR_ARG(p->schema->tables[p->entity].shown));
 }
 
+/* What there is of a kind: what is missing is none of them. */
+static void build_known(plan_state *p, ask_ref ref) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        if (plan_same(p->plan.filters[i].column, ref)) return;
+    (void)plan_filter(p, ref, ASK_NOT_NULL);
+}
+
 /* A table as a group is its label, and its key. */
 static void build_groups(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -336,6 +343,7 @@ static void build_groups(plan_state *p) {
     bool each = p->outer && plan->group_count == p->outer && p->extreme && plan->ordered && plan->order_measure >= 0 &&
                 (plan_has(p->entity_column) || p->entity_part || (p->entity >= 0 && other)); /* the most of each */
     if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
+    if (plan_has(p->entity_column) && p->extreme_common) build_known(p, p->entity_column);
     if (p->entity_part) plan_group(p, PLAN_NONE, p->entity_part);
     else if (p->entity >= 0 && plan->measure_count && other && (!plan->group_count || each) &&
              (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
@@ -382,11 +390,19 @@ static bool build_kinds(const plan_state *p) {
     return false;
 }
 
-/* What there is of a kind: what is missing is none of them. */
-static void build_known(plan_state *p, ask_ref ref) {
-    for (size_t i = 0; i < p->plan.filter_count; i++)
-        if (plan_same(p->plan.filters[i].column, ref)) return;
-    (void)plan_filter(p, ref, ASK_NOT_NULL);
+/* A booking's number says little: whose name stands in it is shown, too. */
+static size_t build_beside_key(const plan_state *p, int table, ask_ref *into) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++) {
+        lh_str name = of->columns[c].name;
+        bool said = false;
+        for (size_t i = 0; i < p->plan.filter_count; i++)
+            said |= plan_same(p->plan.filters[i].column, (ask_ref){table, (int)c}) && p->plan.filters[i].op == ASK_EQ;
+        if (!said && of->columns[c].type == ASK_TEXT && !of->columns[c].masked &&
+            (lh_str_ends(name, LH_STR("_name")) || lh_str_ends(name, LH_STR("title"))))
+            return *into = (ask_ref){table, (int)c}, 1;
+    }
+    return 0;
 }
 
 static void build_list(plan_state *p) {
@@ -430,6 +446,7 @@ static void build_list(plan_state *p) {
     if (!asked || !own || beside) {
         if (!is_key && plan_has(key)) shown[count++] = key;
         for (size_t i = 0; i < n; i++) shown[count++] = label[i];
+        if (is_key && !asked) count += build_beside_key(p, p->entity, &shown[count]);
     }
     for (size_t i = 0; i < plan->column_count && count < ASK_COLUMNS_MAX; i++) shown[count++] = plan->columns[i];
     bool ordered = plan->ordered && plan_has(plan->order_column);
@@ -438,6 +455,24 @@ static void build_list(plan_state *p) {
     if (ordered && count < ASK_COLUMNS_MAX) shown[count++] = plan->order_column;
     memcpy(plan->columns, shown, sizeof shown);
     plan->column_count = count;
+}
+
+/* A number that leads to a row of another table says little: what that one is called by stands beside it. */
+static void build_names(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    ask_ref label[2];
+    bool key = false;
+    for (size_t i = 0; i < plan->column_count && !plan->measure_count && !plan->distinct && p->row_of != p->entity; i++) {
+        int rows = plan->columns[i].table == p->entity ? plan_leads_to(p, plan->columns[i]) : -1;
+        size_t n = rows >= 0 ? plan_label(p, rows, label, 2, &key) : 0;
+        bool there = !n;
+        for (size_t k = 0; k < plan->filter_count; k++) there |= plan->filters[k].column.table == rows;
+        for (size_t k = 0; k < plan->column_count; k++) there |= plan->columns[k].table == rows;
+        if (there || plan->column_count + n > ASK_COLUMNS_MAX) continue;
+        for (size_t k = 0; k < n; k++) plan->columns[plan->column_count++] = label[k];
+        plan->beside = rows + 1;
+        return;
+    }
 }
 
 /* ---- the base ---- */
@@ -550,7 +585,8 @@ static void build_ways(plan_state *p) {
     for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table, 0.1);
     for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table, 0.1);
     for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table, 0.1);
-    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table, 0.45);
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        if (!p->plan.filters[i].by_way) build_way(p, p->plan.filters[i].column.table, 0.45);
 }
 
 /* "how many loans does a reader have on average" */
@@ -688,6 +724,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     LH_TRY(plan_times(p, err));
     LH_TRY(plan_times_said(p, err));
     build_list(p);
+    build_names(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     build_limit(p);
     plan_each(p);

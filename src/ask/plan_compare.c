@@ -260,7 +260,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         if (plan_has(hinted) && ask_in(plan_column(p, hinted)->name, compare_parts)) hinted.column = -1;
     }
     bool other =
-        !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
+        !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
     if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
@@ -351,7 +351,10 @@ size_t plan_resolve(plan_state *p, size_t at) {
             column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
-    column.there = column.there && !(is_unit && i + 1 == at + unit && plan_is_part(p, &column.match));
+    column.there = column.there && !(is_unit && i + 1 == at + unit && plan_is_part(p, &column.match)) &&
+                   !(is_unit && i + 1 == at + unit && column.match.score < 0.9 && p->entity >= 0 &&
+                     column.match.ref.table != p->entity && column.match.words == 1); /* 30 days: no other row's terms */
+    if (at > 1 && plan_is_word(p, at - 2, "within") && is_unit) plan_doubt(p, p->tokens[at - 2].raw);
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
     if (open) return open;

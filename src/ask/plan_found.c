@@ -559,8 +559,29 @@ static void plan_note_twin(plan_state *p, ask_ref ref) {
     }
 }
 
+/* The table to whose rows numbers of the column lead, where those are called by more than that; its key is taken. -1: none. */
+int plan_leads_to(plan_state *p, ask_ref ref) {
+    ask_ref label[2];
+    bool key = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key one = p->schema->keys[k];
+        if (!plan_same(one.from, ref) || one.to.table == ref.table || !plan_numeric(plan_column(p, ref)) || !plan_label(p, one.to.table, label, 2, &key) || key)
+            continue;
+        return plan_take_key(p, k), one.to.table;
+    }
+    return -1;
+}
+
 /* What the column's rows are of: it is what is asked for. */
 static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
+    int rows = plan_leads_to(p, ref);
+    if (rows >= 0) {
+        p->entity = rows;
+        p->focus = ref.table;
+        p->entity_plural = plural;
+        p->lead_open = false;
+        return;
+    }
     plan_note_twin(p, ref);
     p->entity_column = ref;
     p->entity_plural = plural;
@@ -619,6 +640,13 @@ static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
 }
 
 static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next) {
+    int rows = plan_leads_to(p, m->ref);
+    if (rows >= 0) { /* by lead recruiter: by their names */
+        plan_group(p, (ask_ref){rows, -1}, ASK_WHOLE);
+        p->grouping = p->each = p->lead_open = false;
+        p->group_end = next;
+        return;
+    }
     plan_note_twin(p, m->ref);
     if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
     plan_group(p, m->ref, ASK_WHOLE);
@@ -694,7 +722,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
         !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
         !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
-        (!plan_numeric(column) || p->extreme_common)) {
+        (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0)) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);
         return;
     }

@@ -265,6 +265,7 @@ void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_place(plan_state *p, ask_ref ref);
 /* "with phone calls but no e-mails": rows of that table that are asked for stand apart from those of which there are none. */
 void plan_apart(plan_state *p, int table);
+int plan_leads_to(plan_state *p, ask_ref ref);
 void plan_take_key(plan_state *p, size_t key); /* that one before all others */
 void plan_on_other(plan_state *p, int table);
 void plan_on_table(plan_state *p, int table, size_t words, size_t at);

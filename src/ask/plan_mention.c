@@ -64,7 +64,7 @@ static bool mention_dated(plan_state *p, const lexicon_match *value, const plan_
                               ask_in(t->word, "left lost sold won");
     if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
         return false;
-    if (column->there && column->match.ref.table == value->ref.table &&
+    if (column->there && (column->match.ref.table == value->ref.table || column->match.ref.table == p->entity) &&
         plan_temporal(plan_column(p, column->match.ref)))
         return p->date_subject = column->match.ref, true;
     ask_ref date = plan_date_of(p, value->ref.table, &only);
@@ -366,6 +366,9 @@ size_t plan_mention(plan_state *p, size_t at) {
     }
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
+    if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
+        (p->grouping || value.match.ref.table == table.match.ref.table))
+        value.there = false; /* recruiters, not those of them whose level is Recruiter */
     if (mention_on_denied(p, &value, at)) return 1;
     if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;

@@ -255,10 +255,27 @@ size_t plan_on_named(plan_state *p, size_t at) {
     return 1 + words;
 }
 
+/* "whose lead recruiter is Olga Kaminski": she is the one to whom that column leads. */
+static bool rows_by_role(plan_state *p, size_t at, size_t words) {
+    const ask_key *key = p->subject >= 0 && p->mentioned[p->subject].at + 6 > at ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
+    ask_ref label[2];
+    size_t n = key && key->from.table != key->to.table ? rows_unlisted(p, key->to.table, label) : 0;
+    ask_filter *f = n && !plan_is_word(p, at - 1, "of for") ? plan_filter(p, label[0], ASK_NAMED) : NULL;
+    if (!f) return false;
+    f->values[f->value_count++] = rows_words(p, at, words);
+    f->other = rows_label(p, key->to.table, label) == 2 ? label[1] : PLAN_NONE;
+    f->by_way = true;
+    f->via = f->way = key->from;
+    plan_place_subject(p);
+    rows_mean(p, label[0], at + words);
+    return true;
+}
+
 size_t plan_on_name(plan_state *p, size_t at) {
     ask_ref label[2];
     size_t words = rows_name_words(p, at, false), n = 0;
     if (!words || (words == 1 && p->tokens[at].raw.len < 3)) return 0;
+    if (at && rows_by_role(p, at, words)) return words;
     if (!rows_whose_name(p, at, words, label, &n)) { /* a name as a whole, whosever it is */
         bool several = words > 1 && p->whose_count && p->whose[0].at <= at;
         if (several) plan_doubt(p, rows_words(p, at, words));
@@ -443,6 +460,12 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
         words = key ? rows_whose(p, key, at + 1, true) : 0;
         return words ? rows_self_read(p, key, 1 + words) : 0;
     }
+    if (p->lead == LEAD_WHO && at && plan_is_word(p, at - 1, "who") && p->entity < 0 && at + 1 < p->count &&
+        lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* who referred Ann Lee */
+        key = rows_self_of(p, at);
+        words = key && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) ? rows_whose(p, key, at + 1, true) : 0;
+        return words ? rows_self_read(p, key, 1 + words) : 0;
+    }
     if (!plan_is_word(p, at, "does do did")) return 0;
     while (verb < p->count && verb < at + 12 && !plan_is_word(p, verb, "report") && !rows_is_deed(p, verb)) verb++;
     bool report = plan_is_word(p, verb, "report");
@@ -457,10 +480,26 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
     return 0;
 }
 
+/* "Ann Lee's manager": the row to which hers refers. */
+static bool rows_is_own(plan_state *p, size_t at) {
+    ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
+    bool ends = at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
+    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not || p->entity >= 0) return false;
+    const ask_key *key = rows_self(p, f->column.table, at);
+    if (!key) return false;
+    f->by_way = f->up = true;
+    f->via = key->from;
+    f->way = key->to;
+    p->row_of = -1;
+    (void)rows_self_read(p, key, 1);
+    return true;
+}
+
 /* "managed by Ann Lee", "reporting to E0003", "whose manager is Ann Lee"; "the manager of Ann Lee". */
 size_t plan_on_self(plan_state *p, size_t at) {
     size_t words = rows_on_deed(p, at);
     if (words) return words;
+    if (p->tokens[at].kind == ASK_WORD && rows_is_own(p, at)) return 1;
     bool reports = plan_is_word(p, at, "reports") && plan_is_word(p, at + 1, "of"),
          works = plan_is_word(p, at, "work works working"),
          down = reports || plan_is_word(p, at + 1, works ? "under for" : "by to is under"),

@@ -20,16 +20,20 @@ static bool said_is_order(const plan_state *p, size_t at) {
                                 "create add close edit erase wipe fix set mark reschedule notify remind reset deactivate "
                                 "reactivate unassign postpone extend correct reassign modify undo",
                       nouns[] = "book move refund schedule email call pay put flag transfer raise lower reduce increase "
-                                "hire fire promote log issue text double merge split reserve charge bill credit renew reopen return";
+                                "hire fire promote log issue text double merge split reserve charge bill credit renew reopen "
+                                "return ship order invoice";
     const ask_token *next = at + 1 < p->count ? &p->tokens[at + 1] : NULL;
     if (plan_is_word(p, at, verbs)) return !(ask_is(&p->tokens[at], "mark") && next && next->capital && !next->upper);
     if (!next || !plan_is_word(p, at, nouns)) return false;
-    if (plan_is_word(p, at + 1, "the a an all every this that my our him her them it me everyone")) return true;
+    bool thing = plan_is_word(p, at, "order invoice return charge bill credit"); /* order 17, the orders of all */
+    if (plan_is_word(p, at + 1, "the this that my our him her them it") ||
+        (!thing && plan_is_word(p, at + 1, "a an all every me everyone")))
+        return true;
     plan_choice rows = plan_best_table(p, at + 1);
     size_t behind = at + 1 + (rows.there && rows.match.score >= 0.9 ? rows.match.words : 0);
     bool row = behind < p->count && behind > at + 1 &&
                (p->tokens[behind].kind == ASK_NUMERAL || plan_has_shape(p, &p->tokens[behind], rows.match.ref.table));
-    return row || (next->kind == ASK_WORD && next->capital && !next->upper && !p->tokens[at].possessive && behind == at + 1);
+    return row || (!thing && next->kind == ASK_WORD && next->capital && !next->upper && !p->tokens[at].possessive && behind == at + 1);
 }
 
 /* "…, and who was it": asked for besides. Where it is said before, too, it goes on: "who are active and who earn". */
@@ -121,11 +125,34 @@ static size_t said_by_date(plan_state *p, size_t at) {
     return next + (plan_is_word(p, next, "date") ? 1 : 0) - at;
 }
 
+/* "who submitted the most": those to whom submitted_by leads. Where what they did it with is another table's, it is not known how it counts. */
+static bool said_is_agent(plan_state *p, size_t at) {
+    if (at != 1 || p->lead != LEAD_WHO || p->entity >= 0 || !plan_is_word(p, 0, "who") ||
+        !lh_str_ends(p->tokens[at].word, LH_STR("ed")))
+        return false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key key = p->schema->keys[k];
+        if (key.from.table == key.to.table || !lh_str_ends(plan_column(p, key.from)->name, LH_STR("_by")) ||
+            !lexicon_column_named(p->lex, key.from, &p->tokens[at]) || !plan_is_people(p, key.to.table))
+            continue;
+        for (size_t i = at + 1; i < p->count; i++) { /* the most of what it is not */
+            plan_choice rows = plan_best_table(p, i);
+            if (rows.there && rows.match.score >= 0.9 && rows.match.ref.table != key.from.table)
+                return plan_doubt(p, p->tokens[at].raw), true;
+        }
+        plan_take_key(p, k);
+        p->entity = key.to.table;
+        p->focus = key.from.table;
+        return true;
+    }
+    return false;
+}
+
 size_t plan_said(plan_state *p, size_t at) {
     size_t n = 0;
     if (p->tokens[at].kind != ASK_WORD) return 0;
     if (at < 12 && at == said_first(p) && said_is_order(p, at)) return plan_doubt(p, p->tokens[at].raw), 1;
-    if (said_is_second(p, at) || said_is_people(p, at) || said_is_marked(p, at)) return 1;
+    if (said_is_agent(p, at) || said_is_second(p, at) || said_is_people(p, at) || said_is_marked(p, at)) return 1;
     if ((n = said_pay(p, at)) || (n = said_date_of(p, at))) return n;
     return said_by_date(p, at);
 }

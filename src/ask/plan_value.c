@@ -149,6 +149,8 @@ static bool value_joins(plan_state *p, const lexicon_match *m, ask_ref way) {
             continue;
         f->values[f->value_count++] = column->values[m->value];
         if (p->not&&f->not) p->not = p->without = false;
+        for (size_t k = p->value_end; k < p->at; k++) /* how many were open, and how many closed: of each */
+            if (plan_is_word(p, k, "how") && !p->fn && p->plan.measure_count) p->fn = -1, plan_group(p, m->ref, ASK_WHOLE);
         if (p->versus && column->listed) p->penalty += 0.45; /* no row is of one of them only */
         else if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
         p->or_ = p->versus = false;
@@ -166,6 +168,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     plan_choice rows = p->grouping && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
     if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table != m->ref.table) {   /* else: each gold client */
         if (p->grouping && p->each) plan_group(p, (ask_ref){m->ref.table, -1}, ASK_WHOLE); /* each sales rep */
+        if (p->grouping && !p->each && p->at && plan_is_word(p, p->at - 1, "per")) plan_doubt(p, p->tokens[p->at].raw);
         p->grouping = false;
     }
     if (choice->close && choice->other.ref.table != m->ref.table && p->entity < 0 && p->focus < 0 && p->main_table < 0)

@@ -88,6 +88,18 @@ static int who_beside(const plan_state *p, int of) {
 
 /* "who works in Finance", "who handled ticket 17": the people that refer to it, or to whom it refers. */
 void plan_people(plan_state *p) {
+    for (size_t i = 0; i < p->mentioned_count; i++) /* who is the account owner: to whom that column leads */
+        for (size_t k = 0; k < p->schema->key_count; k++) {
+            const ask_key key = p->schema->keys[k];
+            if (!plan_same(key.from, p->mentioned[i].ref) || p->mentioned[i].placed || key.from.table != p->entity ||
+                key.to.table == p->entity)
+                continue;
+            plan_take_key(p, k);
+            p->mentioned[i].placed = true;
+            p->entity = p->focus = key.to.table;
+            p->entity_made = false;
+            return;
+        }
     int of = p->entity, up = plan_people_of(p, of), found = -1;
     if (of < 0 || plan_is_people(p, of)) return;
     for (int t = 0; t < (int)p->schema->table_count && up < 0; t++) {

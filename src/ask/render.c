@@ -91,7 +91,7 @@ static void render_join_to(render *r, int from, int to) {
         const ask_key *key = &r->schema->keys[keys[i]];
         if (r->joined[key->to.table]) continue;
         r->joined[key->to.table] = true;
-        render_text(r, " JOIN ");
+        render_text(r, r->plan->beside == key->to.table + 1 ? " LEFT JOIN " : " JOIN ");
         render_table(r, key->to.table);
         render_text(r, " ON ");
         render_key(r, key);
