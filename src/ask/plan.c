@@ -191,9 +191,29 @@ static bool plan_is_event(const plan_state *p, size_t at) {
     return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when);
 }
 
+static int plan_table_of_event(const plan_state *p) {
+    return p->entity >= 0 ? p->entity : p->main_table >= 0 ? p->main_table : p->focus;
+}
+
+/* "finished in May", of what has one date of an end, however that is called; and of a begin. */
+static bool plan_on_end(plan_state *p, const ask_token *t) {
+    static const char *const kinds[] = {
+        "closed close finished finish completed complete resolved done fixed solved settled concluded ended end",
+        "opened open started start begun began begin created raised logged filed"};
+    int table = plan_table_of_event(p);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && table >= 0; i++) {
+        ask_ref date = ask_in(t->word, kinds[i]) ? plan_date_called(p, table, kinds[i], PLAN_NONE) : PLAN_NONE;
+        if (!plan_has(date)) continue;
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(t->word), LH_STR_ARG(plan_column(p, date)->name));
+        p->date_subject = date;
+        return true;
+    }
+    return false;
+}
+
 /* Of several dates it is not known which one that is. */
 static bool plan_has_dates(const plan_state *p) {
-    int table = p->entity >= 0 ? p->entity : p->main_table;
+    int table = plan_table_of_event(p);
     size_t dates = 0;
     for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++)
         dates += plan_temporal(&p->schema->tables[table].columns[c]);
@@ -470,7 +490,9 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
     if (plan_is_event(p, at)) {
         if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
-        return p->event = t, p->penalty += plan_has_dates(p) ? 0.3 : 0.05, 1;
+        p->event = t;
+        if (!plan_on_end(p, t)) p->penalty += plan_has_dates(p) ? 0.3 : 0.05;
+        return 1;
     }
     if (plan_is_said(p, t)) return 1;
     if ((n = plan_of_subject(p, at)) || (n = plan_on_name(p, at)) || (n = plan_on_slip(p, at))) return n;

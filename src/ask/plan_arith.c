@@ -99,6 +99,7 @@ static void arith_measure(plan_state *p, ask_how how, ask_ref a, ask_ref b) {
     }
     p->focus = a.table;
     p->ordering = p->distinct = p->lead_open = false;
+    p->mean = false; /* the average number of days: of the rows */
     p->fn = -1;
 }
 

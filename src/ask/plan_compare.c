@@ -261,7 +261,8 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
     }
     bool other =
         !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
-    if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
+    bool counted = plan_is_word(p, at, "of"); /* 15 of something are no years */
+    if (near >= 0 && !plan_has(hinted) && !other && !counted && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
         const ask_table *of = &p->schema->tables[near];
@@ -329,7 +330,11 @@ size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
     if (plan_has(p->counted)) return plan_resolve_role(p, at);
     if (plan_resolve_times(p, at, &unit)) return unit;
-    while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
+    while (
+        i < p->count && p->tokens[i].kind == ASK_WORD &&
+        (ask_in(p->tokens[i].word, "of in a different") ||
+         (i > at && ask_is(&p->tokens[i - 1], "of") && ask_in(p->tokens[i].word, "our the my their your these those"))))
+        i++; /* 5 of our customers */
     bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
     if (is_unit) unit = i + 1 - at;
     if (is_unit && plan_is_word(p, i, "dollar dollars usd euro euros eur pound pounds buck bucks") &&

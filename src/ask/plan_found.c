@@ -620,6 +620,7 @@ static void plan_without_column(plan_state *p, const lexicon_match *found, size_
         f->when = (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->question->today + 1};
         return;
     }
+    if (plan_temporal(plan_column(p, m->ref)) && plan_undone(p, f)) return;
     f->zero = plan_numeric(plan_column(p, m->ref)) && plan_sums(plan_column(p, m->ref)->name); /* no overtime hours */
 }
 

@@ -259,6 +259,7 @@ size_t plan_on_more(plan_state *p, size_t at);          /* "and Bob Ray", behind
 size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those with no end */
 bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */
 bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);
+bool plan_undone(plan_state *p, ask_filter *filter); /* plan_value.c: of a date that is not there */
 /* ---- plan_found.c ---- */
 void plan_count_company(plan_state *p);
 void plan_subject(plan_state *p, ask_ref ref, size_t at);

@@ -480,16 +480,30 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
     return 0;
 }
 
-/* "Ann Lee's manager": the row to which hers refers. */
+/* The one key by which rows of the table refer to others of it; NULL: none, or several. */
+static const ask_key *rows_self_alone(const plan_state *p, int table) {
+    const ask_key *found = NULL;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->from.table != table || key->to.table != table) continue;
+        if (found) return NULL;
+        found = key;
+    }
+    return found;
+}
+
+/* "Ann Lee's manager": the row to which hers refers; "Ann Lee's people": those that refer to hers. */
 static bool rows_is_own(plan_state *p, size_t at) {
     ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
-    bool ends = at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
-    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not || p->entity >= 0) return false;
-    const ask_key *key = rows_self(p, f->column.table, at);
-    if (!key) return false;
-    f->by_way = f->up = true;
+    bool led = plan_is_word(p, at, "people team reports subordinates staff crew guys folks"),
+         ends = led || at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
+    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not) return false;
+    const ask_key *key = led ? rows_self_alone(p, f->column.table) : rows_self(p, f->column.table, at);
+    if (!key || (p->entity >= 0 && (!led || p->entity != key->from.table))) return false;
+    f->by_way = true;
+    f->up = !led;
     f->via = key->from;
-    f->way = key->to;
+    f->way = led ? key->from : key->to;
     p->row_of = -1;
     (void)rows_self_read(p, key, 1);
     return true;
@@ -560,6 +574,7 @@ static const char rows_ends[] =
 static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
     ask_filter *f = plan_filter(p, end, open ? ASK_IS_NULL : ASK_NOT_NULL);
     if (f && f->not) f->op = open ? ASK_NOT_NULL : ASK_IS_NULL, f->not = false;
+    if (f && f->op == ASK_IS_NULL && plan_undone(p, f)) return;
     plan_note(p, "'%.*s' is %s '%.*s'", LH_STR_ARG(lh_str_cut_utf8(said, 60)), open ? "without" : "with",
               LH_STR_ARG(plan_column(p, end)->name));
 }

@@ -53,7 +53,8 @@ static bool said_is_second(plan_state *p, size_t at) {
 static bool said_is_people(plan_state *p, size_t at) {
     bool works = false;
     int found = -1;
-    if (!plan_is_word(p, at, "people persons folks") || p->entity >= 0 || plan_has(p->entity_column))
+    if (!plan_is_word(p, at, "people persons folks") || (at && p->tokens[at - 1].possessive) || p->entity >= 0 ||
+        plan_has(p->entity_column))
         return false;
     for (size_t i = at + 1; i < at + 5; i++) works |= plan_is_word(p, i, "work works working employed");
     for (int t = 0; t < (int)p->schema->table_count && works; t++) {

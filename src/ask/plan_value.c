@@ -166,7 +166,9 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     lh_str text = column->values[m->value];
     size_t next = p->at + m->words;
     plan_choice rows = p->grouping && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
-    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table != m->ref.table) {   /* else: each gold client */
+    bool whose = rows.there && p->tokens[next - 1].possessive; /* each of Acme's orders */
+    if (!rows.there || rows.match.score < 0.9 ||
+        (rows.match.ref.table != m->ref.table && !whose)) {                                /* else: each gold client */
         if (p->grouping && p->each) plan_group(p, (ask_ref){m->ref.table, -1}, ASK_WHOLE); /* each sales rep */
         if (p->grouping && !p->each && p->at && plan_is_word(p, p->at - 1, "per")) plan_doubt(p, p->tokens[p->at].raw);
         p->grouping = false;
@@ -232,4 +234,22 @@ bool plan_on_text(plan_state *p, lh_str text) {
     if (f) f->values[f->value_count++] = text, f->folded = true;
     p->like = -1;
     return true;
+}
+
+/* "not paid": where a state of the rows is called "unpaid", that, rather than that they have no such date, as what is void has none. */
+bool plan_undone(plan_state *p, ask_filter *f) {
+    const ask_table *of = &p->schema->tables[f->column.table];
+    for (size_t c = 0; c < of->column_count; c++)
+        for (size_t v = 0; v < of->columns[c].value_count; v++) {
+            lh_str value = of->columns[c].values[v], low = lh_arena_lower(p->arena, value);
+            if (low.len < 6 || !lh_str_starts(low, LH_STR("un"))) continue;
+            const ask_token done = plan_word(lh_str_sub(low, 2, low.len));
+            if (!lexicon_column_named(p->lex, f->column, &done)) continue;
+            f->column = (ask_ref){f->column.table, (int)c};
+            f->op = ASK_EQ;
+            f->values[f->value_count++] = value;
+            plan_note(p, "'%.*s' is that of '%.*s'", LH_STR_ARG(value), LH_STR_ARG(of->columns[c].name));
+            return true;
+        }
+    return false;
 }
