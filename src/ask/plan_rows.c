@@ -495,7 +495,9 @@ static const ask_key *rows_self_alone(const plan_state *p, int table) {
 /* "Ann Lee's manager": the row to which hers refers; "Ann Lee's people": those that refer to hers. */
 static bool rows_is_own(plan_state *p, size_t at) {
     ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
-    bool led = plan_is_word(p, at, "people team reports subordinates staff crew guys folks"),
+    plan_choice rows = f ? plan_best_table(p, at) : (plan_choice){0};
+    bool led = plan_is_word(p, at, "people team reports subordinates staff crew guys folks") ||
+               (rows.there && rows.match.score >= 0.9 && rows.match.words == 1 && rows.match.ref.table == f->column.table),
          ends = led || at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
     if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not) return false;
     const ask_key *key = led ? rows_self_alone(p, f->column.table) : rows_self(p, f->column.table, at);

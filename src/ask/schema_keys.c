@@ -95,15 +95,45 @@ static bool keys_series(const ask_schema *schema, ask_ref ref, ask_ref *ret) {
     return count == 1 && ret->column >= 0;
 }
 
-/* The other way in which a number may refer to rows, where no name says whose. */
-static void keys_by_series(ask_schema *schema) {
+/* VOL-017 is of the shape VOL-000: letters and digits. */
+static bool keys_has_shape(lh_str value, lh_str shape) {
+    bool letter = false, digit = false;
+    for (size_t i = 0; i < shape.len && value.len == shape.len; i++) {
+        bool number = value.ptr[i] >= '0' && value.ptr[i] <= '9';
+        if (number ? shape.ptr[i] != '0' : value.ptr[i] != shape.ptr[i]) return false;
+        digit |= number;
+        letter |= !number;
+    }
+    return letter && digit;
+}
+
+/* coordinator_id, of which each value is of the shape of one table's key, also of its own: as keys_series(). */
+static bool keys_shaped(const ask_schema *schema, ask_ref ref, ask_ref *ret) {
+    const ask_column *from = &schema->tables[ref.table].columns[ref.column];
+    size_t count = 0;
+    if (from->key || from->masked || from->listed || !from->value_count) return false;
+    for (size_t t = 0; t < schema->table_count; t++)
+        for (size_t c = 0; c < schema->tables[t].column_count; c++) {
+            const ask_column *to = &schema->tables[t].columns[c];
+            bool holds = to->key && to->shape.len >= 3 && !to->masked && to->type == ASK_TEXT;
+            for (size_t v = 0; v < from->value_count && holds; v++) holds = keys_has_shape(from->values[v], to->shape);
+            if (holds) *ret = (ask_ref){(int)t, (int)c};
+            count += holds;
+        }
+    return count == 1;
+}
+
+/* The other ways in which a number or a code may refer to rows, where no name says whose. */
+static void keys_by_values(ask_schema *schema) {
     for (size_t t = 0; t < schema->table_count; t++)
         for (size_t c = 0; c < schema->tables[t].column_count && schema->key_count < ASK_KEYS_MAX; c++) {
             ask_ref from = {(int)t, (int)c}, to = {-1, -1};
-            bool known = schema->tables[t].columns[c].type != ASK_NUMBER;
+            const ask_type type = schema->tables[t].columns[c].type;
+            bool known = type != ASK_NUMBER && type != ASK_TEXT;
             for (size_t k = 0; k < schema->key_count && !known; k++)
                 known = schema->keys[k].from.table == from.table && schema->keys[k].from.column == from.column;
-            if (!known && keys_series(schema, from, &to)) schema->keys[schema->key_count++] = (ask_key){from, to, false};
+            if (!known && (type == ASK_TEXT ? keys_shaped(schema, from, &to) : keys_series(schema, from, &to)))
+                schema->keys[schema->key_count++] = (ask_key){from, to, false};
         }
 }
 
@@ -162,6 +192,6 @@ lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
                     schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, {(int)u, (int)d}, false};
                 }
         }
-    keys_by_series(schema);
+    keys_by_values(schema);
     return LH_OK;
 }
