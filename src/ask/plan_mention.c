@@ -395,7 +395,8 @@ size_t plan_mention(plan_state *p, size_t at) {
         t -= 0.4; /* membership, not members */
     size_t next = at + (column.there ? column.match.words : 0);
     bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
-    if (t > 0 && c > 0 && (row || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
+    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 && column.match.score < table.match.score && column.match.words == table.match.words;
+    if (t > 0 && c > 0 && (row || less || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
         mention_leads(p, column.match.ref, table.match.ref.table))
         c = 0; /* a customer: the one that the column refers to */
     if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
