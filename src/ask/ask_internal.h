@@ -128,6 +128,7 @@ typedef struct ask_token {
     lh_str one;  /* the same in the singular */
     lh_str stem;
     double number;
+    bool known;  /* some name has this very word: it is no slip of another */
     bool filler; /* says nothing by itself; of the words of a question (plan_words.c) */
     bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */, negated /* unpaid */;
 } ask_token;

@@ -86,17 +86,17 @@ static lh_code names_add_long(lexicon *lex, names *into, const ask_token *words,
     size_t n = 0;
     if (any) LH_TRY(ask_tokens(lex->terms, lh_arena_dup(lex->arena, lh_buf_str(&name)), lex->arena, &said, &n, err));
     n = n < PHRASE_WORDS_MAX ? n : PHRASE_WORDS_MAX; /* which date it is, its other words say */
-    if (any) names_add(into, said, n, 0.99, ask_is(&said[n - 1], "date"));
+    if (any) names_add(into, said, n, 1, ask_is(&said[n - 1], "date"));
     return LH_OK;
 }
 
 /* Without the unit that it ends with: rent_usd_day. */
 static size_t names_unit(const ask_token *words, size_t count) {
-    static const char money[] = "usd eur gbp chf";
+    static const char money[] = "usd eur gbp chf cad aud inr jpy";
     if (count > 2 && ask_in(words[count - 2].word, money) &&
         ask_in(words[count - 1].word, "hr hour day night week month yr year unit"))
         return count - 2;
-    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf kg km sqm sqft m2 m² lbs cm mm") ? count - 1
+    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf cad aud inr jpy kg g km h hr sqm sqft m2 m² lbs cm mm") ? count - 1
                                                                                                           : count;
 }
 
@@ -316,10 +316,40 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"worker", "employee"},
                                            {"result", "outcome"},
                                            {"added add", "created"},
-                                           {"postcode", "zip"}};
+                                           {"postcode", "zip"},
+                                           {"show gig concert performance", "event"},
+                                           {"act artist musician", "performer"},
+                                           {"job", "project"},
+                                           {"sub", "subcontractor"},
+                                           {"vendor", "supplier"},
+                                           {"supplier", "vendor"},
+                                           {"reservation", "booking"},
+                                           {"booking", "reservation"},
+                                           {"buyer shopper", "customer"},
+                                           {"car", "vehicle"},
+                                           {"film", "movie"},
+                                           {"movie", "film"},
+                                           {"bill", "invoice"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (lh_str_eq(name, lh_str_from(pairs[i][1])) && ask_in(said, pairs[i][0])) return true;
     return false;
+}
+
+static bool names_have(const names *of, const ask_token *word) {
+    for (size_t i = 0; i < of->count; i++)
+        for (size_t k = 0; k < of->phrases[i].count; k++)
+            if (lh_str_eq(of->phrases[i].words[k].one, word->one)) return true;
+    return false;
+}
+
+bool lexicon_has_word(const lexicon *lex, const ask_token *word) {
+    bool has = false;
+    for (size_t t = 0; t < lex->schema->table_count && !has; t++) {
+        has = names_have(&lex->tables[t], word);
+        for (size_t c = 0; c < lex->schema->tables[t].column_count && !has; c++)
+            has = names_have(&lex->columns[t][c], word);
+    }
+    return has;
 }
 
 /* "teir": two letters that changed places. */
@@ -358,9 +388,9 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (!loose) return 0;
     bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
-    if (long_words && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
-    if (word_swapped(said->one, name->one)) return 0.72;
+    if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
     if (word_short(said->word, name->word)) return 0.9;
+    if (!said->known && word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)

@@ -32,5 +32,7 @@ bool lexicon_same(const ask_token *said, const ask_token *word);
 lh_str lexicon_stem(const lexicon *lex, lh_str word); /* arena */
 /* Is one of the words of the column's name, or of its synonyms, that word, inflected? has: or what people say for it. */
 bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *word);
+/* Has a name of a table or a column the very word? */
+bool lexicon_has_word(const lexicon *lex, const ask_token *word);
 bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word);
 #endif

@@ -286,9 +286,9 @@ static bool plan_is_trade(const plan_state *p, size_t at) {
     size_t next = at + 1;
     if (!plan_is_word(p, at,
                       "bought purchased ordered sold booked rented signed placed made taken took had filed submitted "
-                      "requested hired received got visited attended"))
+                      "requested hired received got visited attended hosted played performed held joined taught run"))
         return false;
-    while (next < p->count && plan_is_word(p, next, "a an any the some no both only")) next++;
+    while (next < p->count && plan_is_word(p, next, "a an any the some no both only single for on by at in to of one")) next++;
     plan_choice rows = next < p->count ? plan_best_table(p, next) : (plan_choice){0},
                 value = next < p->count ? plan_best_value(p, next) : (plan_choice){0};
     if (rows.there && rows.match.score >= 0.9 && p->lead == LEAD_WHO && p->entity < 0)
@@ -398,7 +398,7 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
     return everyone || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
-           (plan_is_word(p, at, "pay pays") && plan_is_word(p, at + 1, "more less over under"));
+           (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") && plan_is_word(p, at + 1, "more less over under"));
 }
 
 static size_t plan_step(plan_state *p, size_t at) {
@@ -576,6 +576,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     LH_TRY(lexicon_new(schema, !question->no_synonyms, !question->no_values, terms, arena, &lex, err));
     LH_TRY(ask_tokens(terms, question->text, arena, &tokens, &count, err));
+    count = plan_join(tokens, count, arena);
     plan_state *p = plan_state_new(schema, question, lex, tokens, count, arena);
     LH_TRY(lh_arena_check(arena, err));
     plan_mend(p, tokens);

@@ -2,97 +2,6 @@
  * keys lead to all that is shown, by the fewest steps; so no row is counted twice. */
 #include "ask/plan_internal.h"
 
-/* ---- what a table is called by ---- */
-
-static ask_ref build_named(const plan_state *p, int table, const char *name) {
-    const ask_table *of = &p->schema->tables[table];
-    for (size_t c = 0; c < of->column_count; c++)
-        if (lh_str_eq_nocase(of->columns[c].name, lh_str_from(name))) return (ask_ref){table, (int)c};
-    return PLAN_NONE;
-}
-
-static ask_ref build_key(const plan_state *p, int table) {
-    const ask_table *of = &p->schema->tables[table];
-    for (int pass = 0; pass < 4;
-         pass++) /* an own id before any other key, and before one that refers to another table's row */
-        for (size_t c = 0; c < of->column_count; c++) {
-            bool id = lh_str_ends(of->columns[c].name, LH_STR("id")), refers = false;
-            for (size_t k = 0; k < p->schema->key_count && pass < 2; k++)
-                refers |= plan_same(p->schema->keys[k].from, (ask_ref){table, (int)c}) &&
-                          p->schema->keys[k].to.table != table;
-            bool fits = pass == 0 || pass == 2 ? id : pass == 3 || ask_names_key(of->columns[c].name);
-            if (of->columns[c].key && fits && !refers) return (ask_ref){table, (int)c};
-        }
-    for (size_t k = 0; k < p->schema->key_count; k++)
-        if (p->schema->keys[k].to.table == table) return p->schema->keys[k].to;
-    return PLAN_NONE;
-}
-
-/* company_name of companies, item_name of menu_items. */
-static bool build_is_own_name(lh_str table, lh_str column) {
-    size_t from = table.len;
-    while (from && table.ptr[from - 1] != '_') from--;
-    const lh_str parts[] = {table, lh_str_sub(table, from, table.len)};
-    for (size_t i = 0; i < 2; i++) {
-        lh_str stem = parts[i];
-        if (stem.len > 4 && lh_str_ends(stem, LH_STR("ies"))) stem.len -= 3;
-        else if (stem.len > 3) stem.len -= 2;
-        if (stem.len && lh_str_starts(column, stem)) return true;
-    }
-    return false;
-}
-
-/* A company, or the one unique name of a row, which is not of somebody beside it: stage_name, proj_name. */
-static ask_ref build_other_name(const plan_state *p, int table) {
-    static const char *const names[] = {"company", "company_name", "business_name", "organization", "organisation"};
-    const ask_table *of = &p->schema->tables[table];
-    ask_ref found = PLAN_NONE;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (plan_has(found = build_named(p, table, names[i])) && plan_column(p, found)->key) return found;
-    found = PLAN_NONE;
-    for (size_t c = 0; c < of->column_count; c++) {
-        const ask_column *column = &of->columns[c];
-        lh_str rest = column->name, first = lh_str_split(&rest, '_');
-        bool beside = ask_in(first, "contact first last middle user file host nick customer client manager owner agent parent "
-                                     "guest visitor patient tenant member student passenger");
-        if (column->type != ASK_TEXT || beside || !lh_str_eq_nocase(rest, LH_STR("name")) ||
-            !(column->key || column->person))
-            continue;
-        if (plan_has(found)) return PLAN_NONE;
-        found = (ask_ref){table, (int)c};
-    }
-    return found;
-}
-
-/* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
-size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
-    static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
-    const ask_table *of = &p->schema->tables[table];
-    *ret_key = false;
-    if (max < 2) return 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (plan_has(into[0] = build_named(p, table, names[i]))) return 1;
-    for (size_t c = 0; c < of->column_count; c++) { /* client_name of clients */
-        const ask_token word = {.kind = ASK_WORD,
-                                .raw = LH_STR("name"),
-                                .word = LH_STR("name"),
-                                .one = LH_STR("name"),
-                                .stem = LH_STR("name")};
-        into[0] = (ask_ref){table, (int)c};
-        if (lexicon_column_has(p->lex, into[0], &word) && build_is_own_name(of->name.name, of->columns[c].name))
-            return 1;
-    }
-    into[0] = build_named(p, table, "first_name");
-    into[1] = build_named(p, table, "last_name");
-    if (plan_has(into[0]) && plan_has(into[1])) return 2;
-    if (plan_has(into[0] = build_other_name(p, table))) return 1;
-    if (plan_has(into[0] = build_key(p, table))) return *ret_key = true, 1;
-    for (size_t c = 0; c < of->column_count; c++)
-        if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;
-    into[0] = (ask_ref){table, 0};
-    return of->column_count ? 1 : 0;
-}
-
 /* ---- columns that were named and have no place yet ---- */
 
 static bool build_late(const ask_token *t) {
@@ -117,19 +26,6 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
     p->penalty += 0.05;
     plan_note(p, "'%.*s' is %s than 0 of '%.*s'", LH_STR_ARG(late->word), early ? "less" : "more", LH_STR_ARG(name));
     return true;
-}
-
-bool plan_sums(lh_str name) {
-    if (lh_str_starts(name, LH_STR("unit"))) return false; /* a price */
-    while (name.len && !((name.ptr[name.len - 1] | 0x20) >= 'a' && (name.ptr[name.len - 1] | 0x20) <= 'z')) name.len--;
-    for (lh_str rest = LH_STR(
-             "amount revenue sales quantity qty hours total turnover days nights units cost costs expense expenses");
-         rest.len;) {
-        lh_str word = lh_str_split(&rest, ' ');
-        if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word))
-            return true;
-    }
-    return false;
 }
 
 /* "with fines": more than 0 of what there may be nothing of; "with a score": there is one. */
@@ -367,24 +263,6 @@ static bool build_is_label(const plan_state *p, ask_ref ref) {
     return is;
 }
 
-/* "total paid by card": of the one amount that the rows have. */
-static void build_amount(plan_state *p) {
-    int table = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
-    ask_ref found = {table, -1};
-    for (size_t i = 0; i < p->plan.filter_count && table < 0; i++)
-        found.table = table = p->plan.filters[i].column.table;
-    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++) {
-        const ask_column *column = &p->schema->tables[table].columns[c];
-        if (!plan_numeric(column) || !plan_sums(column->name)) continue;
-        if (plan_has(found)) return;
-        found.column = (int)c;
-    }
-    if (!plan_has(found)) return;
-    plan_measure(p, ASK_SUM, found);
-    p->penalty += 0.05;
-    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, found)->name));
-}
-
 static void build_count(plan_state *p) {
     if (p->fn < 0) return;
     if (p->fn == ASK_COUNT || p->share) {
@@ -425,8 +303,10 @@ static void build_count(plan_state *p) {
                 p->fn = -1;
                 return;
             }
-        if (!p->plan.measure_count && p->fn == ASK_SUM) build_amount(p);
-        if (!p->plan.measure_count) p->penalty += 0.45;
+        size_t counts = 0;
+        while (counts < p->plan.measure_count && p->plan.measures[counts].fn == ASK_COUNT) counts++;
+        if (counts == p->plan.measure_count && p->fn == ASK_SUM) plan_amount(p);
+        if (counts == p->plan.measure_count) p->penalty += 0.45;
     }
     p->fn = -1;
 }
@@ -438,7 +318,7 @@ static void build_nameless(plan_state *p) {
     bool list = p->entity >= 0 && p->lead == LEAD_NONE && !p->plan.measure_count && !p->plan.group_count &&
                 !p->plan.column_count && !p->mentioned_count && !p->extreme && !p->top && !plan_has(p->entity_column) &&
                 !p->entity_part && !p->distinct && p->entity_plural;
-    if (!list || plan_has(build_key(p, p->entity))) return;
+    if (!list || plan_has(plan_key(p, p->entity))) return;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; n == 1 && i < p->schema->key_count; i++) is_key |= plan_same(p->schema->keys[i].from, label[0]);
     if (n == 1 && !is_key) return;
@@ -484,7 +364,7 @@ static void build_groups(plan_state *p) {
             if (count < ASK_COLUMNS_MAX) groups[count++] = g;
             continue;
         }
-        ask_ref label[2], key = build_key(p, g.column.table);
+        ask_ref label[2], key = plan_key(p, g.column.table);
         bool is_key = false;
         size_t n = plan_label(p, g.column.table, label, 2, &is_key);
         for (size_t k = 0; k < n && count < ASK_COLUMNS_MAX; k++)
@@ -537,7 +417,7 @@ static void build_list(plan_state *p) {
         if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
         return;
     }
-    ask_ref label[2], key = build_key(p, p->entity);
+    ask_ref label[2], key = plan_key(p, p->entity);
     bool itself = plan->column_count == 1 && p->row_of == p->entity && plan_column(p, plan->columns[0])->key;
     if (itself) plan->column_count = 0; /* order_id 17: the order */
     bool is_key = false, asked = plan->column_count > 0, own = false;
@@ -614,7 +494,7 @@ static int build_cost(const plan_state *p, int base) {
         const ask_measure *m = &plan->measures[i];
         int steps = ask_path(p->schema, base, m->column.table, NULL);
         if (steps < 0) return -1;
-        if (steps && m->column.column < 0 && !plan_has(build_key(p, m->column.table))) return -1;
+        if (steps && m->column.column < 0 && !plan_has(plan_key(p, m->column.table))) return -1;
         cost += steps ? steps + 6 : 0;
     }
     if (plan->ordered && plan->order_measure < 0 && plan_has(plan->order_column)) {
@@ -676,7 +556,7 @@ static lh_code build_base(plan_state *p, lh_error *err) {
         if (m->column.table == plan->base) {
             if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
         } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
-            *m = (ask_measure){.fn = ASK_COUNT_DISTINCT, .column = build_key(p, m->column.table)};
+            *m = (ask_measure){.fn = ASK_COUNT_DISTINCT, .column = plan_key(p, m->column.table)};
         else return lh_fail(err, LH_INVALID, "no keys join what the question names");
     }
     for (size_t i = 0; i < plan->filter_count; i++)
@@ -788,6 +668,30 @@ static void build_limit(plan_state *p) {
     if (p->top_percent && (!plan->limit || !plan->ordered || plan->partition_count)) plan_doubt(p, LH_STR("percent"));
 }
 
+/* "compare fire and plumbing", "indoor and outdoor venues": a number for each of them. */
+static void build_compared(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter f = plan->filters[i];
+        if (p->comparing && f.op == ASK_EQ && f.value_count > 1 && !f.not) plan_group(p, f.column, ASK_WHOLE);
+        for (size_t k = 0; k < i && (f.op == ASK_IS_TRUE || f.op == ASK_IS_FALSE); k++) {
+            const ask_filter *other = &plan->filters[k];
+            if (!plan_same(other->column, f.column) || other->scope != f.scope || other->op == f.op ||
+                (other->op != ASK_IS_TRUE && other->op != ASK_IS_FALSE))
+                continue;
+            if (p->fn < 0 && !plan->measure_count) {
+                plan_doubt(p, plan_column(p, f.column)->name); /* no row is both */
+                return;
+            }
+            memmove(plan->filters + i, plan->filters + i + 1, (plan->filter_count - i - 1) * sizeof f);
+            memmove(plan->filters + k, plan->filters + k + 1, (plan->filter_count - k - 2) * sizeof f);
+            plan->filter_count -= 2;
+            plan_group(p, f.column, ASK_WHOLE);
+            return;
+        }
+    }
+}
+
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
@@ -798,6 +702,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
             plan->columns[plan->column_count++] = date;
     }
     LH_TRY(plan_how_long(p, err));
+    build_compared(p);
     build_count(p);
     build_mean_of_one(p);
     LH_TRY(plan_entity(p, err));

@@ -220,15 +220,31 @@ static bool compare_age(plan_state *p, int table) {
     return true;
 }
 
+/* "charge over 40", "hold more than 2000": of what is done so. */
+static ask_ref compare_done(const plan_state *p, int table, size_t at) {
+    static const char *const verbs[][2] = {
+        {"earn earns earning make makes making paid gets", "salary wage pay earnings income rate"},
+        {"charge charges charging", "fee price rate charge cost"},
+        {"hold holds holding seat seats seating fit fits accommodate accommodates", "capacity seats size"},
+        {"weigh weighs weighing", "weight"}};
+    for (size_t k = at > 6 ? at - 6 : 0; k < at; k++)
+        for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+            if (plan_is_word(p, k, verbs[i][0])) {
+                ask_ref ref = plan_hinted(p, table, verbs[i][1], true);
+                if (plan_has(ref)) return ref;
+            }
+    return (ask_ref){table, -1};
+}
+
 /* Neither: the column that the unit or the comparison speaks of, or the only number that there is. */
 static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit) {
     bool is_unit = unit > 0;
     int near = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
     ask_ref hinted = {-1, -1};
-    bool earns = false;
-    for (size_t k = at > 6 ? at - 6 : 0; k < at; k++) earns |= plan_is_word(p, k, "earn earns earning");
+    for (size_t k = 0; k < p->plan.filter_count && near < 0; k++) near = p->plan.filters[k].column.table;
     if (near >= 0 && p->compare.hints) hinted = plan_hinted(p, near, p->compare.hints, true);
-    if (near >= 0 && earns && !plan_has(hinted)) hinted = plan_hinted(p, near, "salary wage pay earnings income", true);
+    if (near >= 0 && !plan_has(hinted)) hinted = compare_done(p, near, at);
+    if (near >= 0 && p->compare.money && !plan_has(hinted)) hinted = plan_money(p, near);
     if (near >= 0 && is_unit && !plan_has(hinted)) {
         char words[64];
         lh_str one = p->tokens[i].one;
@@ -260,7 +276,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         else p->penalty += 0.05, plan_note(p, "the number is of '%.*s'", LH_STR_ARG(plan_column(p, hinted)->name));
     }
     if (plan_has(hinted)) {
-        if (is_unit) plan_scale(p, hinted, &p->tokens[at + unit - 1]);
+        if (is_unit) plan_scale(p, hinted, &p->tokens[i]);
         plan_compare_column(p, hinted);
         return unit;
     }
@@ -315,6 +331,9 @@ size_t plan_resolve(plan_state *p, size_t at) {
     while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
     bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
     if (is_unit) unit = i + 1 - at;
+    if (is_unit && plan_is_word(p, i, "dollar dollars usd euro euros eur pound pounds buck bucks") &&
+        plan_is_word(p, i + 1, "a an per") && plan_is_word(p, i + 2, "hour day night week month year"))
+        unit += 2; /* 40 dollars an hour */
     int saved = p->fn;
     p->fn = -1;
     bool subject = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&

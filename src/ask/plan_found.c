@@ -348,30 +348,6 @@ static bool plan_on_rows_of(plan_state *p, int table, size_t words, size_t at) {
     return true;
 }
 
-/* "the total of unpaid fines": of their one amount, rather than how many they are. */
-static bool plan_on_total(plan_state *p, int table, size_t at) {
-    ask_ref amount = {table, -1};
-    size_t amounts = 0;
-    bool of = false;
-    for (size_t i = at > 5 ? at - 5 : 0; i < at; i++)
-        of |= plan_is_word(p, i, "total sum value worth amount") && plan_is_word(p, i + 1, "of");
-    if (p->fn != ASK_SUM || p->ordering || !of) return false;
-    for (int own = 1; own >= 0 && !amounts; own--) /* an amount that is called so alone goes first */
-        for (size_t c = 0; c < p->schema->tables[table].column_count; c++) {
-            const ask_ref ref = {table, (int)c};
-            const ask_token one = plan_word(LH_STR("amount"));
-            if (plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &one) &&
-                (!own || lh_str_find(plan_column(p, ref)->name, '_') == plan_column(p, ref)->name.len))
-                amount.column = (int)c, amounts++;
-        }
-    if (amounts != 1) return false;
-    plan_measure(p, ASK_SUM, amount);
-    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, amount)->name));
-    p->fn = -1;
-    p->focus = table;
-    return true;
-}
-
 /* How many of them. */
 static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
     if (p->share) p->parts_before = p->plan.filter_count;

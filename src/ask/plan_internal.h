@@ -159,6 +159,12 @@ size_t plan_resolve(plan_state *p, size_t at);
 size_t plan_compare_columns(plan_state *p, size_t at);
 /* What one asks the whole of, where a rate or an age has an average: amounts, hours. */
 bool plan_sums(lh_str name);
+/* ---- plan_amount.c ---- */
+ask_ref plan_money(const plan_state *p, int table); /* the amount of its rows; column -1: none, or several */
+void plan_amount(plan_state *p);                    /* the sum of it, of what is asked for */
+bool plan_on_total(plan_state *p, int table, size_t at);
+bool plan_is_amount_of(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret);
+void plan_count_first(plan_state *p, size_t at);
 
 void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers);
 
@@ -197,6 +203,8 @@ LH_MUST_CHECK lh_code plan_entity(plan_state *p, lh_error *err);
 void plan_people(plan_state *p);         /* "who works in Finance": people instead of what was named */
 bool plan_is_texts(const plan_state *p); /* "who are the librarians": a column is who they are */
 void plan_end_not(plan_state *p);
+/* Numbers written out become one word, courtesy none. Returns how many words there are then. */
+size_t plan_join(ask_token *tokens, size_t count, lh_arena *arena);
 void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
 void plan_mark_filler(ask_token *token);
@@ -217,6 +225,8 @@ LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);
 bool plan_is_people(const plan_state *p, int table);
 /* The one table of people to which rows of the table refer; -1: none, or several. */
 int plan_people_of(const plan_state *p, int table);
+/* ---- plan_label.c ---- */
+ask_ref plan_key(const plan_state *p, int table); /* column -1: it has none */
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
 /* ---- plan_each.c ---- */
 /* The plan lists so many rows of each group by that column, where the question asks for them. */

@@ -171,49 +171,6 @@ static void left_measures(plan_state *p) {
     if (p->mean && !plan->group_count) p->penalty += 0.45;                              /* of what each has */
 }
 
-static bool left_refers(const plan_state *p, ask_ref ref) {
-    bool refers = false;
-    for (size_t k = 0; k < p->schema->key_count; k++) refers |= plan_same(p->schema->keys[k].from, ref);
-    return plan_has(ref) && refers;
-}
-
-/* What says which row is meant is no quantity; rows are not counted by what each of them is; no group is of two dates of a row. */
-static void left_senseless(plan_state *p) {
-    const ask_plan *plan = &p->plan;
-    bool order = plan->ordered && plan->order_measure < 0 && p->extreme && left_refers(p, plan->order_column);
-    if (order && plan_numeric(plan_column(p, plan->order_column)))
-        plan_doubt(p, plan_column(p, plan->order_column)->name);
-    for (size_t i = 0; i < plan->measure_count; i++) {
-        const ask_measure *m = &plan->measures[i];
-        if (m->fn != ASK_COUNT && m->fn != ASK_COUNT_DISTINCT && left_refers(p, m->column))
-            plan_doubt(p, plan_column(p, m->column)->name);
-        for (size_t g = 0; g < plan->group_count && !p->mean && m->fn == ASK_COUNT && !plan_has(m->column); g++)
-            if (plan->groups[g].column.table == m->column.table && plan_has(plan->groups[g].column) &&
-                !plan->groups[g].part && plan_column(p, plan->groups[g].column)->key)
-                plan_doubt(p, p->schema->tables[m->column.table].shown);
-    }
-    for (size_t i = 0; i < plan->group_count; i++)
-        for (size_t k = 0; k < plan->group_count; k++) {
-            const ask_group *a = &plan->groups[i], *b = &plan->groups[k];
-            if (a->part && !b->part && plan_has(b->column) && a->column.table == b->column.table &&
-                !plan_same(a->column, b->column) && plan_temporal(plan_column(p, b->column)))
-                plan_doubt(p, plan_column(p, b->column)->name);
-        }
-    for (size_t i = 0; i < plan->group_count; i++) {
-        const ask_group *g = &plan->groups[i];
-        if (g->part == ASK_HOUR_OF_DAY && plan_has(g->column) && plan_column(p, g->column)->type == ASK_DATE)
-            plan_doubt(p, LH_STR("hour"));
-    }
-}
-
-/* "everyone who …": no list of yes and no. */
-static void left_flags(plan_state *p) {
-    const ask_plan *plan = &p->plan;
-    bool flags = p->lead == LEAD_WHO && plan->column_count && plan->distinct && !plan->measure_count;
-    for (size_t i = 0; i < plan->column_count; i++) flags &= plan_column(p, plan->columns[i])->type == ASK_BOOL;
-    if (flags) plan_doubt(p, p->tokens[0].raw);
-}
-
 /* "the total", "the average": what was said has an aggregate of its kind. */
 static bool left_has(const plan_state *p, ask_fn fn) {
     const ask_plan *plan = &p->plan;
@@ -257,6 +214,49 @@ static void left_said(plan_state *p) {
             return;
         }
     }
+}
+
+static bool left_refers(const plan_state *p, ask_ref ref) {
+    bool refers = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) refers |= plan_same(p->schema->keys[k].from, ref);
+    return plan_has(ref) && refers;
+}
+
+/* What says which row is meant is no quantity; rows are not counted by what each of them is; no group is of two dates of a row. */
+static void left_senseless(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    bool order = plan->ordered && plan->order_measure < 0 && p->extreme && left_refers(p, plan->order_column);
+    if (order && plan_numeric(plan_column(p, plan->order_column)))
+        plan_doubt(p, plan_column(p, plan->order_column)->name);
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        const ask_measure *m = &plan->measures[i];
+        if (m->fn != ASK_COUNT && m->fn != ASK_COUNT_DISTINCT && left_refers(p, m->column))
+            plan_doubt(p, plan_column(p, m->column)->name);
+        for (size_t g = 0; g < plan->group_count && !p->mean && m->fn == ASK_COUNT && !plan_has(m->column); g++)
+            if (plan->groups[g].column.table == m->column.table && plan_has(plan->groups[g].column) &&
+                !plan->groups[g].part && plan_column(p, plan->groups[g].column)->key)
+                plan_doubt(p, p->schema->tables[m->column.table].shown);
+    }
+    for (size_t i = 0; i < plan->group_count; i++)
+        for (size_t k = 0; k < plan->group_count; k++) {
+            const ask_group *a = &plan->groups[i], *b = &plan->groups[k];
+            if (a->part && !b->part && plan_has(b->column) && a->column.table == b->column.table &&
+                !plan_same(a->column, b->column) && plan_temporal(plan_column(p, b->column)))
+                plan_doubt(p, plan_column(p, b->column)->name);
+        }
+    for (size_t i = 0; i < plan->group_count; i++) {
+        const ask_group *g = &plan->groups[i];
+        if (g->part == ASK_HOUR_OF_DAY && plan_has(g->column) && plan_column(p, g->column)->type == ASK_DATE)
+            plan_doubt(p, LH_STR("hour"));
+    }
+}
+
+/* "everyone who …": no list of yes and no. */
+static void left_flags(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    bool flags = p->lead == LEAD_WHO && plan->column_count && plan->distinct && !plan->measure_count;
+    for (size_t i = 0; i < plan->column_count; i++) flags &= plan_column(p, plan->columns[i])->type == ASK_BOOL;
+    if (flags) plan_doubt(p, p->tokens[0].raw);
 }
 
 void plan_left(plan_state *p) {

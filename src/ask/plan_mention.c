@@ -156,7 +156,12 @@ void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said) {
 
 static size_t mention_column(plan_state *p, const plan_choice *column, size_t at) {
     if (column->match.score < 0.5) p->penalty += 0.15;
-    else if (column->match.score < 0.75) p->penalty += 0.05;
+    else if (column->match.score < 0.8 && p->main_table < 0 && p->entity < 0 && p->focus != column->match.ref.table &&
+             !ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
+        p->penalty += 0.25; /* a bill: an invoice, of whatever table has one? */
+        plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                  LH_STR_ARG(plan_column(p, column->match.ref)->name));
+    } else if (column->match.score < 0.75) p->penalty += 0.05;
     if (column->close &&
         (column->other.ref.table != column->match.ref.table || column->other.ref.column != column->match.ref.column) &&
         column->match.score < 0.95) {
@@ -341,11 +346,17 @@ size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
+    lexicon_match amount;
+    if (plan_is_amount_of(p, &table, at, &amount) && !(column.there && column.match.words >= amount.words))
+        return plan_on_column(p, &amount, at), amount.words;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
     if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
         (p->grouping || value.match.ref.table == table.match.ref.table))
         value.there = false; /* recruiters, not those of them whose level is Recruiter */
+    if (value.there && value.match.score < 0.95 && value.match.words == 1 && table.there && table.match.score >= 0.75 &&
+        p->tokens[at].plural)
+        value.there = false; /* bookings, not what is booked */
     if (mention_on_denied(p, &value, at)) return 1;
     if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;

@@ -708,8 +708,25 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
     return 1;
 }
 
+/* "whose insurance has run out": it was until a day that is over. */
+static size_t rows_run_out(plan_state *p, size_t at) {
+    ask_when when;
+    ask_ref ref = p->subject >= 0 ? p->mentioned[p->subject].ref : PLAN_NONE;
+    if (!plan_is_word(p, at, "run ran runs running") || !plan_is_word(p, at + 1, "out") || !plan_has(ref) ||
+        !plan_temporal(plan_column(p, ref)))
+        return 0;
+    if (at + 2 < p->count && ask_when_parse(p->tokens, p->count, at + 2, p->question->today, &when)) return 2;
+    plan_place_subject(p);
+    ask_filter *f = plan_filter(p, ref, ASK_IN_TIME);
+    if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}, f->stated = true;
+    p->subject = -1;
+    return 2;
+}
+
 size_t plan_on_state(plan_state *p, size_t at) {
     bool before = false;
+    size_t out = rows_run_out(p, at);
+    if (out) return out;
     if (p->lead == LEAD_WHEN && rows_when(p, at)) return 1;
     if (p->tokens[at].kind != ASK_WORD || p->grouping) return 0;
     size_t expired = rows_expired(p, at);

@@ -40,7 +40,7 @@ void plan_mark_filler(ask_token *token) {
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
                 "received receive handled handle employ employs worked earn earned currently current right overall "
                 "altogether together ones one "
-                "by into out up under over about within across among per via toward towards during like own such "
+                "by into out up through under over about within across among per via toward towards during like own such "
                 "show list give tell find display return provide want know need see look calculate compute "
                 "located based live lives living work works working come comes came coming made make makes go goes "
                 "going "
@@ -189,7 +189,16 @@ static const struct {
                        {"on average", 101},
                        {"in total", 102},
                        {"altogether", 102},
-                       {"average count of", 100}};
+                       {"average count of", 100},
+                       {"what do they add up to", ASK_SUM},
+                       {"what do they come to", ASK_SUM},
+                       {"what do they total", ASK_SUM},
+                       {"what does it add up to", ASK_SUM},
+                       {"what does it come to", ASK_SUM},
+                       {"what are they worth", ASK_SUM},
+                       {"how much do they add up to", ASK_SUM},
+                       {"how much do they come to", ASK_SUM},
+                       {"how much money", ASK_SUM}};
 
 /* "sum of total by client": the column is called so. */
 static bool form_is_called(const plan_state *p, size_t at, int fn) {
@@ -258,7 +267,8 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (fn == ASK_COUNT && p->fn == ASK_AVG && at && ask_in(p->tokens[at - 1].word, "average avg mean"))
         fn = 100; /* avg number of */
     if (fn == 100) p->mean = true, fn = ASK_COUNT;
-    p->how_much = plan_form_at(p, at, "how much") > 0;
+    p->how_much = fn == ASK_SUM && plan_is_word(p, at, "how what");
+    plan_count_first(p, at);
     p->fn = fn;
     p->lead_open = false;
     p->grouping = false;
@@ -351,6 +361,8 @@ static size_t form_group(plan_state *p, size_t at) {
         p->with = false;
         return n;
     }
+    n = FORM(p, at, &row, "hourly", "daily", "weekly", "monthly", "annual", "yearly");
+    if (n && plan_is_word(p, at + n, "rate rates wage wages salary salaries fee fees rent premium allowance")) return n;
     n = FORM(p, at, &row, "monthly", "yearly", "annually", "weekly", "daily", "quarterly", "hourly", "annual");
     if (n) {
         static const ask_part parts[] = {ASK_MONTH,    ASK_YEAR,    ASK_YEAR,        ASK_WEEK,
@@ -498,9 +510,9 @@ static size_t form_number(plan_state *p, size_t at) {
         return 3;
     }
     size_t row = 0,
-           n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or longer",
-                    "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
-    ask_op op = n == 0 ? ASK_EQ : row < 8 ? ASK_GE : ASK_LE;
+           n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or better",
+                    "or longer", "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
+    ask_op op = n == 0 ? ASK_EQ : row < 9 ? ASK_GE : ASK_LE;
     if (n == 0 && p->tokens[at].plus) op = ASK_GE;
     p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};
     return 1 + n;

@@ -1,0 +1,95 @@
+/* Amounts: which column of a table "the amount", "how much" or "the total value" of its rows is. */
+#include "ask/plan_internal.h"
+
+bool plan_sums(lh_str name) {
+    if (lh_str_starts(name, LH_STR("unit"))) return false; /* a price */
+    while (name.len && !((name.ptr[name.len - 1] | 0x20) >= 'a' && (name.ptr[name.len - 1] | 0x20) <= 'z')) name.len--;
+    for (lh_str rest = LH_STR(
+             "amt amount revenue sales quantity qty hours total turnover days nights units cost costs expense expenses");
+         rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word))
+            return true;
+    }
+    return false;
+}
+
+/* 3: it is called so alone, 2: the whole of it (total_amt), 1: one of several (refund_amt); 0: no amount. */
+static int amount_level(const plan_state *p, ask_ref ref) {
+    static const char *const words[] = {"amount", "total", "revenue", "value"};
+    const ask_column *column = plan_column(p, ref);
+    int level = 0, named = 0;
+    if (!plan_numeric(column) || column->key || ask_names_key(column->name)) return 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        lexicon_match found[PLAN_MATCHES];
+        const ask_token one = plan_word(lh_str_from(words[i]));
+        size_t n = lexicon_columns(p->lex, &one, 1, 0, found, PLAN_MATCHES);
+        for (size_t k = 0; k < n; k++)
+            if (plan_same(found[k].ref, ref) && found[k].score >= 0.94 && found[k].words == 1) level = 3;
+        named += lexicon_column_named(p->lex, ref, &one);
+    }
+    bool other = plan_called(p, ref, "tax paid refund discount fee tip deposit");
+    return level == 3 && !other ? 3 : named > 1 && !other ? 2 : named ? 1 : 0;
+}
+
+ask_ref plan_money(const plan_state *p, int table) {
+    ask_ref found = {table, -1};
+    int best = 0;
+    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++) {
+        int level = amount_level(p, (ask_ref){table, (int)c});
+        if (level < best || !level) continue;
+        found.column = level == best ? -1 : (int)c; /* of two it is not known which */
+        best = level;
+    }
+    return found;
+}
+
+/* "total paid by card": of the one amount that the rows have. */
+void plan_amount(plan_state *p) {
+    int table = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
+    for (size_t i = 0; i < p->plan.filter_count && table < 0; i++) table = p->plan.filters[i].column.table;
+    ask_ref found = plan_money(p, table);
+    for (size_t c = 0; table >= 0 && !plan_has(found) && c < p->schema->tables[table].column_count; c++) {
+        const ask_column *column = &p->schema->tables[table].columns[c];
+        if (!plan_numeric(column) || !plan_sums(column->name)) continue;
+        if (plan_has(found)) return;
+        found.column = (int)c;
+    }
+    if (!plan_has(found)) return;
+    plan_measure(p, ASK_SUM, found);
+    p->penalty += 0.05;
+    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, found)->name));
+}
+
+/* "the total of unpaid fines", "the value of orders": of their amount, rather than how many they are. */
+bool plan_on_total(plan_state *p, int table, size_t at) {
+    bool of = false;
+    for (size_t i = at > 5 ? at - 5 : 0; i < at; i++)
+        of |= plan_is_word(p, i, "total sum value worth amount") && plan_is_word(p, i + 1, "of");
+    ask_ref amount = p->fn == ASK_SUM && !p->ordering && of ? plan_money(p, table) : PLAN_NONE;
+    if (!plan_has(amount)) return false;
+    plan_measure(p, ASK_SUM, amount);
+    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, amount)->name));
+    p->fn = -1;
+    p->focus = table;
+    return true;
+}
+
+/* "order amount", "invoice value": the amount of those rows. *ret: it; its words are those of the table and one more. */
+bool plan_is_amount_of(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret) {
+    size_t next = at + table->match.words;
+    if (!table->there || table->match.score < 0.75 || !plan_is_word(p, next, "amount amounts value values total totals"))
+        return false;
+    ask_ref ref = plan_money(p, table->match.ref.table);
+    if (!plan_has(ref)) return false;
+    *ret = (lexicon_match){table->match.words + 1, 0.95, ref, 0, false};
+    return true;
+}
+
+/* "how many, and for how much": what is counted is known before. */
+void plan_count_first(plan_state *p, size_t at) {
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    bool and = at && (p->tokens[at - 1].kind == ASK_STOP || plan_is_word(p, at - 1, "and for"));
+    if (p->fn == ASK_COUNT && !p->share && and && table >= 0 && !p->plan.measure_count && !p->distinct)
+        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+}

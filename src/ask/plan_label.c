@@ -1,0 +1,91 @@
+/* What a row of a table is called by: its key, and its name. */
+#include "ask/plan_internal.h"
+
+static ask_ref label_named(const plan_state *p, int table, const char *name) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++)
+        if (lh_str_eq_nocase(of->columns[c].name, lh_str_from(name))) return (ask_ref){table, (int)c};
+    return PLAN_NONE;
+}
+
+ask_ref plan_key(const plan_state *p, int table) {
+    const ask_table *of = &p->schema->tables[table];
+    for (int pass = 0; pass < 4;
+         pass++) /* an own id before any other key, and before one that refers to another table's row */
+        for (size_t c = 0; c < of->column_count; c++) {
+            bool id = lh_str_ends(of->columns[c].name, LH_STR("id")), refers = false;
+            for (size_t k = 0; k < p->schema->key_count && pass < 2; k++)
+                refers |= plan_same(p->schema->keys[k].from, (ask_ref){table, (int)c}) &&
+                          p->schema->keys[k].to.table != table;
+            bool fits = pass == 0 || pass == 2 ? id : pass == 3 || ask_names_key(of->columns[c].name);
+            if (of->columns[c].key && fits && !refers) return (ask_ref){table, (int)c};
+        }
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        if (p->schema->keys[k].to.table == table) return p->schema->keys[k].to;
+    return PLAN_NONE;
+}
+
+/* A company, or the one unique name of a row, which is not of somebody beside it: stage_name, proj_name. */
+static ask_ref label_other_name(const plan_state *p, int table) {
+    static const char *const names[] = {"company", "company_name", "business_name", "organization", "organisation"};
+    const ask_table *of = &p->schema->tables[table];
+    ask_ref found = PLAN_NONE;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (plan_has(found = label_named(p, table, names[i])) && plan_column(p, found)->key) return found;
+    found = PLAN_NONE;
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_column *column = &of->columns[c];
+        lh_str rest = column->name, first = lh_str_split(&rest, '_');
+        bool beside = ask_in(first, "contact first last middle user file host nick customer client manager owner agent parent "
+                                    "guest visitor patient tenant member student passenger");
+        if (column->type != ASK_TEXT || beside || !lh_str_eq_nocase(rest, LH_STR("name")) ||
+            !(column->key || column->person))
+            continue;
+        if (plan_has(found)) return PLAN_NONE;
+        found = (ask_ref){table, (int)c};
+    }
+    return found;
+}
+
+/* company_name of companies, item_name of menu_items. */
+static bool label_is_own_name(lh_str table, lh_str column) {
+    size_t from = table.len;
+    while (from && table.ptr[from - 1] != '_') from--;
+    const lh_str parts[] = {table, lh_str_sub(table, from, table.len)};
+    for (size_t i = 0; i < 2; i++) {
+        lh_str stem = parts[i];
+        if (stem.len > 4 && lh_str_ends(stem, LH_STR("ies"))) stem.len -= 3;
+        else if (stem.len > 3) stem.len -= 2;
+        if (stem.len && lh_str_starts(column, stem)) return true;
+    }
+    return false;
+}
+
+/* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
+size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
+    static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
+    const ask_table *of = &p->schema->tables[table];
+    *ret_key = false;
+    if (max < 2) return 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (plan_has(into[0] = label_named(p, table, names[i]))) return 1;
+    for (size_t c = 0; c < of->column_count; c++) { /* client_name of clients */
+        const ask_token word = {.kind = ASK_WORD,
+                                .raw = LH_STR("name"),
+                                .word = LH_STR("name"),
+                                .one = LH_STR("name"),
+                                .stem = LH_STR("name")};
+        into[0] = (ask_ref){table, (int)c};
+        if (lexicon_column_has(p->lex, into[0], &word) && label_is_own_name(of->name.name, of->columns[c].name))
+            return 1;
+    }
+    into[0] = label_named(p, table, "first_name");
+    into[1] = label_named(p, table, "last_name");
+    if (plan_has(into[0]) && plan_has(into[1])) return 2;
+    if (plan_has(into[0] = label_other_name(p, table))) return 1;
+    if (plan_has(into[0] = plan_key(p, table))) return *ret_key = true, 1;
+    for (size_t c = 0; c < of->column_count; c++)
+        if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;
+    into[0] = (ask_ref){table, 0};
+    return of->column_count ? 1 : 0;
+}
