@@ -391,8 +391,12 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
     if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
-    if (!said->known && word_swapped(said->one, name->one)) return 0.72;
     if (!said->capital && word_short(said->word, name->word)) return 0.78;
+    if (said->plural && name->plural &&
+        (word_short(name->one, said->one) || (said->one.len >= 3 && name->one.len >= said->one.len + 4 &&
+                                              lh_str_starts(name->one, said->one))))
+        return 0.8; /* reqs are requisitions, appts appointments */
+    if (!said->known && word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)

@@ -83,7 +83,8 @@ static size_t form_lead(plan_state *p, size_t at) {
         return n;
     }
     n = FORM(p, at, &row, "how long", "how long does it take", "how long does it take to", "how long did it take",
-             "how long did it take to", "how many days does it take", "how many days does it take to",
+             "how long did it take to", "how many days does it take", "how many days does it take to", "how many days did it take",
+             "how many days did it take to",
              "how many days do", "how long do", "how long does", "how long did", "how long are", "how long is",
              "how long were", "how long was");
     if (n) return p->how_long = true, p->lead_open = false, n;
