@@ -75,6 +75,9 @@ size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
         (lh_str_search(plan_column(p, column)->name, LH_STR("_per_")) != SIZE_MAX ||
          lh_str_find(plan_column(p, column)->name, '%') < plan_column(p, column)->name.len))
         p->penalty += 0.45;
+    if (plan_has(column) && (fn == ASK_SUM || fn == ASK_AVG) &&
+        (lh_str_ends(plan_column(p, column)->name, LH_STR("_no")) || lh_str_ends(plan_column(p, column)->name, LH_STR("_id"))))
+        p->penalty += 0.45; /* nor numbers that name something */
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
             return i;
@@ -367,7 +370,7 @@ static bool plan_is_namespace(const plan_state *p, size_t at) {
 /* "paid by card": in which way, not how much anybody earns. */
 static bool plan_is_paid(const plan_state *p, size_t at) {
     size_t how = at + 2;
-    if (!plan_is_word(p, at, "paid") || !plan_is_word(p, at + 1, "by with via using")) return false;
+    if (!plan_is_word(p, at, "paid settled") || !plan_is_word(p, at + 1, "by with via using")) return false;
     while (plan_is_word(p, how, "both only either")) how++;
     return how < p->count && plan_best_value(p, how).there;
 }
@@ -439,6 +442,7 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (at == 0 && plan_is_word(p, 0, "where") && plan_is_word(p, 1, "does do did is are was were")) p->where = true;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
+    if (p->share && plan_is_paid(p, at)) p->after_verb = true; /* checks settled by card */
     plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
     if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
     return everyone || (at && at == p->pieces_at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||

@@ -84,12 +84,24 @@ static bool build_is_whose(const plan_state *p, ask_ref ref) {
     return is && p->entity == ref.table;
 }
 
+/* "opened after 2020 that have closed": the time is of another date, this one there is. */
+static bool build_is_apart(const plan_state *p, ask_ref ref, size_t at) {
+    bool times = false, own = false, verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since");
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        times |= f->op == ASK_IN_TIME;
+        own |= f->op == ASK_IN_TIME && (!plan_has(f->column) || plan_same(f->column, ref));
+    }
+    return times && !own && verb && p->entity == ref.table && lh_str_ends(p->tokens[at].word, LH_STR("ed"));
+}
+
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
     for (size_t i = 0; i < p->mentioned_count; i++) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
-        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref))) || build_is_whose(p, ref))
+        bool apart = build_is_apart(p, ref, p->mentioned[i].at);
+        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)) && !apart) || build_is_whose(p, ref))
             continue;
         bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
                     p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
@@ -97,7 +109,7 @@ static void build_mentioned(plan_state *p) {
                      ask_in(p->tokens[p->mentioned[i].at].word, "sent sold paid left made"));
         if (plan_temporal(plan_column(p, ref)) &&
             (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
-            bool grouped = p->has_when;
+            bool grouped = p->has_when && !apart;
             if (p->entity >= 0 && !p->entity_made && p->mentioned[i].at < p->entity_at && plan_elsewhere(p, ref.table))
                 plan_doubt(p, p->tokens[p->mentioned[i].at].raw); /* the hire date of customers */
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
@@ -559,6 +571,15 @@ static lh_code build_base(plan_state *p, lh_error *err) {
             *m = (ask_measure){.fn = ASK_COUNT_DISTINCT, .column = plan_key(p, m->column.table)};
         else return lh_fail(err, LH_INVALID, "no keys join what the question names");
     }
+    for (size_t i = 0; i < plan->measure_count; i++) { /* an order's total, once for each of its lines */
+        const ask_measure *m = &plan->measures[i];
+        bool whole = m->fn == ASK_SUM || m->fn == ASK_AVG || m->fn == ASK_MEDIAN || m->fn == ASK_RATIO;
+        if (whole && plan_has(m->column) && m->column.table != plan->base) {
+            p->penalty += m->fn == ASK_SUM ? 0.45 : 0.25;
+            plan_note(p, "'%.*s' counts once for each row of '%.*s'", LH_STR_ARG(plan_column(p, m->column)->name),
+                      LH_STR_ARG(p->schema->tables[plan->base].shown));
+        }
+    }
     for (size_t i = 0; i < plan->filter_count; i++)
         if (plan_distance(p, plan->base, plan->filters[i].column.table) >= 9)
             return lh_fail(err, LH_INVALID, "no keys join what the question names");
@@ -612,7 +633,13 @@ static int build_mean_of(const plan_state *p) {
     const ask_group *g = &plan->groups[0];
     bool rows = p->mean && plan->group_count == 1 && plan->measure_count == 1 && !plan->has_having && !g->part &&
                 !plan_has(g->column) && m->fn == ASK_COUNT && !plan_has(m->column) && !plan->ordered;
-    return rows && ask_path(p->schema, m->column.table, g->column.table, NULL) > 0 ? g->column.table : -1;
+    size_t keys[ASK_PATH_MAX];
+    int steps = rows ? ask_path(p->schema, m->column.table, g->column.table, keys) : -1;
+    const ask_key *key = steps == 1 ? &p->schema->keys[keys[0]] : NULL;
+    bool role = key && plan_numeric(plan_column(p, key->from)) && ask_names_key(plan_column(p, key->from)->name) &&
+                !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name) &&
+                !lexicon_column_has(p->lex, key->from, &(ask_token){.kind = ASK_WORD, .word = p->schema->tables[key->to.table].name.name, .one = p->schema->tables[key->to.table].name.name, .stem = lexicon_stem(p->lex, p->schema->tables[key->to.table].name.name)});
+    return steps > 0 && !role ? g->column.table : -1; /* not all staff are servers */
 }
 
 static bool build_mean_of_rows(plan_state *p, int table) {

@@ -307,8 +307,11 @@ static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
     const ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
     if (!times && !once) return false;
     *ret_words = times ? 1 : 0;
+    bool state = f && f->op == ASK_EQ && !f->not && !f->by_way && plan_elsewhere(p, f->column.table) && p->value_end + 4 > at;
     if (f && f->op == ASK_EXISTS && !f->not&&!p->compare.average) {
         p->plan.filter_count--;
+        plan_compare_table(p, f->column.table);
+    } else if (state && !p->compare.average) { /* hired more than once: so many rows that say so */
         plan_compare_table(p, f->column.table);
     } else {
         p->compare.there = false;

@@ -648,6 +648,11 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
         p->group_end = next;
         return;
     }
+    const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    if (last && plan_has(last->column) && plan_numeric(plan_column(p, m->ref)) && next > m->words &&
+        plan_is_word(p, next - m->words - 1, "per") && !p->tokens[next - 1].plural &&
+        !ask_in(plan_column(p, m->ref)->name, "year month week day hour quarter"))
+        p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
     plan_note_twin(p, m->ref);
     if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
     plan_group(p, m->ref, ASK_WHOLE);

@@ -279,6 +279,10 @@ static void left_flags(plan_state *p) {
     bool flags = p->lead == LEAD_WHO && plan->column_count && plan->distinct && !plan->measure_count;
     for (size_t i = 0; i < plan->column_count; i++) flags &= plan_column(p, plan->columns[i])->type == ASK_BOOL;
     if (flags) plan_doubt(p, p->tokens[0].raw);
+    size_t first = 0;
+    while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
+    if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->column_count)
+        plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
 }
 
 void plan_left(plan_state *p) {

@@ -12,6 +12,23 @@ static void mention_on_rate(plan_state *p) {
     p->fn = -1;
 }
 
+/* "never ordered": the one table of what is done with them, whatever it is called. */
+static bool mention_one_link(const plan_state *p, size_t at, int *ret_table) {
+    int found = -1;
+    if (!plan_is_word(p, at, "ordered sold bought purchased booked used rented hired visited served"))
+        return false;
+    plan_choice state = plan_best_value(p, at);
+    if (state.there && state.match.score >= 0.9) return false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->to.table != p->entity || key->from.table == p->entity) continue;
+        if (found >= 0 && found != key->from.table) return false;
+        found = key->from.table;
+    }
+    *ret_table = found;
+    return found >= 0;
+}
+
 /* "never placed", where there is a table of placements of those who are asked for. */
 static bool mention_is_done(const plan_state *p, size_t at, int *ret_table) {
     lh_str stem = p->tokens[at].stem;
@@ -33,7 +50,7 @@ static bool mention_is_done(const plan_state *p, size_t at, int *ret_table) {
             continue;
         return *ret_table = key->from.table, true;
     }
-    return false;
+    return (p->without || often) && mention_one_link(p, at, ret_table);
 }
 
 /* "year of manufacture", where the year is a column: what happened then says no more. */
@@ -156,7 +173,13 @@ void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said) {
 
 static size_t mention_column(plan_state *p, const plan_choice *column, size_t at) {
     if (column->match.score < 0.5) p->penalty += 0.15;
-    else if (column->match.score < 0.75) p->penalty += 0.05;
+    else if (column->match.score < 0.8 && p->main_table < 0 && p->entity < 0 && p->focus != column->match.ref.table &&
+             !lh_str_starts(plan_column(p, column->match.ref)->name, p->tokens[at].one) &&
+             !ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
+        p->penalty += 0.25; /* a bill: an invoice, of whatever table has one? */
+        plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                  LH_STR_ARG(plan_column(p, column->match.ref)->name));
+    } else if (column->match.score < 0.75) p->penalty += 0.05;
     if (column->close &&
         (column->other.ref.table != column->match.ref.table || column->other.ref.column != column->match.ref.column) &&
         column->match.score < 0.95) {
@@ -287,7 +310,12 @@ static bool mention_is_thing(const plan_state *p, const plan_choice *value, size
 
 static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {
     if (value->match.score < 0.5) return 0;
-    if (value->match.words == 1 && mention_is_of_number(p, at)) return 1;
+    if (value->match.words == 1 && mention_is_of_number(p, at)) {
+        const char *done = lh_arena_cstr(p->arena, p->tokens[at].word);
+        ask_ref date = done ? plan_date_called(p, value->match.ref.table, done, PLAN_NONE) : PLAN_NONE;
+        if (plan_has(date)) p->date_subject = date; /* refunded this year: then, and not when it was ordered */
+        return 1;
+    }
     if (mention_is_thing(p, value, at)) return plan_doubt(p, p->tokens[at].raw), value->match.words;
     if (value->match.words == 1 && mention_is_verb(p, &value->match, at)) return 1;
     if (value->match.words == 1 && mention_dated(p, &value->match, column, at)) return 1;
@@ -348,6 +376,16 @@ static bool mention_is_when(const plan_state *p, const lexicon_match *value, siz
            column.match.score >= 0.9 && !lh_str_eq_nocase(text, said);
 }
 
+/* "by server", of server_id, and "received by": to whom the column leads, rather than a state of that name. */
+static bool mention_is_role(const plan_state *p, const lexicon_match *value, const lexicon_match *column, size_t at) {
+    bool refers = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) refers |= plan_same(p->schema->keys[k].from, column->ref);
+    if (refers && column->words > value->words && column->score >= 0.97) return true;
+    return refers && value->words == 1 && (p->grouping || (p->lead_open && p->lead != LEAD_WHO)) &&
+           lexicon_column_named(p->lex, column->ref, &p->tokens[at]) &&
+           lh_str_starts(plan_column(p, column->ref)->name, p->tokens[at].one);
+}
+
 /* The table, column or value at a place; how many words it takes. */
 size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
@@ -369,6 +407,16 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
         (p->grouping || value.match.ref.table == table.match.ref.table))
         value.there = false; /* recruiters, not those of them whose level is Recruiter */
+    if (value.there && column.there && mention_is_role(p, &value.match, &column.match, at)) value.there = false;
+    if (value.there && value.match.score < 0.95 && value.match.words == 1 && table.there && table.match.score >= 0.75 &&
+        p->tokens[at].plural)
+        value.there = false; /* bookings, not what is booked */
+    if (value.there && value.match.words == 1 && value.match.score < 0.99 && p->tokens[at].plural &&
+        ask_in(p->tokens[at].one, "day week month year hour minute"))
+        value.there = false; /* how many days: no shift of that name */
+    if (value.there && column.there && p->lead == LEAD_WHEN && plan_temporal(plan_column(p, column.match.ref)) &&
+        column.match.ref.table != value.match.ref.table && column.match.ref.table == p->row_by.table)
+        value.there = false; /* when was Ann hired: of her own date */
     if (mention_on_denied(p, &value, at)) return 1;
     if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
@@ -385,7 +433,10 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
     bool deed = plan_is_word(p, at, "sold bought") ||
                 (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
-    if (deed && mention_is_done(p, at, &done)) return plan_on_other(p, done), 1;
+    if (deed && mention_is_done(p, at, &done)) {
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(p->schema->tables[done].shown));
+        return plan_on_other(p, done), 1;
+    }
     size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
            v = value.there ? value.score + 0.1 : 0;
@@ -395,7 +446,8 @@ size_t plan_mention(plan_state *p, size_t at) {
         t -= 0.4; /* membership, not members */
     size_t next = at + (column.there ? column.match.words : 0);
     bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
-    if (t > 0 && c > 0 && (row || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
+    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 && column.match.score < table.match.score && column.match.words == table.match.words;
+    if (t > 0 && c > 0 && (row || less || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
         mention_leads(p, column.match.ref, table.match.ref.table))
         c = 0; /* a customer: the one that the column refers to */
     if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)

@@ -571,7 +571,7 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
 
 static const char rows_gone[] = "cancelled canceled left terminated deactivated churned";
 static const char rows_ends[] =
-    "closed finished completed resolved returned delivered paid decided fixed solved done settled repaired";
+    "closed finished completed resolved returned delivered arrived paid decided fixed solved done settled repaired";
 
 static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
     ask_filter *f = plan_filter(p, end, open ? ASK_IS_NULL : ASK_NOT_NULL);

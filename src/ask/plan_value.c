@@ -171,6 +171,10 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         (rows.match.ref.table != m->ref.table && !whose)) {                                /* else: each gold client */
         if (p->grouping && p->each) plan_group(p, (ask_ref){m->ref.table, -1}, ASK_WHOLE); /* each sales rep */
         if (p->grouping && !p->each && p->at && plan_is_word(p, p->at - 1, "per")) plan_doubt(p, p->tokens[p->at].raw);
+        bool deed = p->at > 1 && (lh_str_ends(p->tokens[p->at - 2].word, LH_STR("ed")) || plan_is_word(p, p->at - 2, "paid sent sold made"));
+        if (p->grouping && !p->each && p->plan.measure_count && !deed && !p->tokens[p->at].capital && p->at &&
+            plan_is_word(p, p->at - 1, "by"))
+            p->penalty += 0.25; /* tips by server: of each of them, or by that role */
         p->grouping = false;
     }
     if (choice->close && choice->other.ref.table != m->ref.table && p->entity < 0 && p->focus < 0 && p->main_table < 0)
@@ -211,7 +215,9 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
         if (none) none->not = true;
     }
-    ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
+    bool within = p->like == ASK_CONTAINS && column->type == ASK_TEXT && !column->key; /* contains gluten: and others */
+    ask_filter *f = plan_filter(p, m->ref, column->listed || within ? ASK_CONTAINS : ASK_EQ);
+    if (f && within && !column->listed) f->folded = true;
     if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
     if (f && f->op == ASK_EQ && !f->not&&column->key) {
         p->row_of = m->ref.table;

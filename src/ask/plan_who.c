@@ -95,6 +95,14 @@ void plan_people(plan_state *p) {
                 key.to.table == p->entity)
                 continue;
             plan_take_key(p, k);
+            for (size_t f = 0; f < p->plan.filter_count; f++) { /* of what leads to them, by that column */
+                ask_filter *of = &p->plan.filters[f];
+                if (of->column.table != key.from.table || of->by_way || of->scope || of->op == ASK_EXISTS || of->op == ASK_COUNTS)
+                    continue;
+                of->by_way = of->up = true;
+                of->via = key.from;
+                of->way = key.to;
+            }
             p->mentioned[i].placed = true;
             p->entity = p->focus = key.to.table;
             p->entity_made = false;

@@ -83,7 +83,8 @@ static size_t form_lead(plan_state *p, size_t at) {
         return n;
     }
     n = FORM(p, at, &row, "how long", "how long does it take", "how long does it take to", "how long did it take",
-             "how long did it take to", "how many days does it take", "how many days does it take to",
+             "how long did it take to", "how many days does it take", "how many days does it take to", "how many days did it take",
+             "how many days did it take to",
              "how many days do", "how long do", "how long does", "how long did", "how long are", "how long is",
              "how long were", "how long was");
     if (n) return p->how_long = true, p->lead_open = false, n;
@@ -244,7 +245,8 @@ static size_t form_aggregate(plan_state *p, size_t at) {
         (plan_form_at(p, at, "number of") || plan_form_at(p, at, "numbers of")) &&
         plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
         return 1; /* the phone number of */
-    if (fn == ASK_COUNT && p->value_end == at && at && plan_is_word(p, at, "number numbers"))
+    if (fn == ASK_COUNT && p->value_end == at && at && plan_is_word(p, at, "number numbers") &&
+        !plan_is_word(p, at + 1, "of"))
         plan_doubt(p, p->tokens[at].raw); /* phone number, where no column is one: not how many by phone */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
