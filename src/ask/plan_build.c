@@ -469,19 +469,45 @@ static void build_list(plan_state *p) {
     plan->column_count = count;
 }
 
-/* A number that leads to a row of another table says little: what that one is called by stands beside it. */
+/* To which table a column of the entity leads that says little of itself: a number, or a code that is called after what its row is there. -1: none. */
+static int build_leads(const plan_state *p, ask_ref column) {
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        bool role = !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name);
+        if (plan_same(key->from, column) && column.table == p->entity && (role || plan_numeric(plan_column(p, column))))
+            return key->to.table;
+    }
+    return -1;
+}
+
+/* What the row is called to which a column leads. *ret_rows: the table of that name. */
+static size_t build_name_of(plan_state *p, ask_ref column, ask_ref label[2], int *ret_rows) {
+    bool is_key = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (!plan_same(key->from, column)) continue;
+        bool self = key->to.table == column.table;
+        if (!plan_label(p, key->to.table, label, 2, &is_key) || is_key) return 0;
+        if (!self) plan_take_key(p, k);
+        *ret_rows = self ? plan_role_table(p, key) : key->to.table;
+        return *ret_rows < 0 ? 0 : plan_label(p, *ret_rows, label, 2, &is_key);
+    }
+    return 0;
+}
+
+/* That stands beside the number. */
 static void build_names(plan_state *p) {
     ask_plan *plan = &p->plan;
     ask_ref label[2];
-    bool key = false;
-    for (size_t i = 0; i < plan->column_count && !plan->measure_count && !plan->distinct && p->row_of != p->entity; i++) {
-        int rows = plan->columns[i].table == p->entity ? plan_leads_to(p, plan->columns[i]) : -1;
-        size_t n = rows >= 0 ? plan_label(p, rows, label, 2, &key) : 0;
-        bool there = !n;
-        for (size_t k = 0; k < plan->filter_count; k++) there |= plan->filters[k].column.table == rows;
-        for (size_t k = 0; k < plan->column_count; k++) there |= plan->columns[k].table == rows;
-        if (there || plan->column_count + n > ASK_COLUMNS_MAX) continue;
+    for (size_t i = 0; i < plan->column_count && !plan->measure_count && p->row_of != p->entity; i++) {
+        int rows = -1, leads = build_leads(p, plan->columns[i]);
+        bool there = leads < 0 || plan->column_count + 2 > ASK_COLUMNS_MAX;
+        for (size_t k = 0; k < plan->filter_count; k++)
+            there |= plan->filters[k].column.table == leads && leads != p->entity;
+        for (size_t k = 0; k < plan->column_count; k++) there |= plan->columns[k].table == leads && leads != p->entity;
+        size_t n = there ? 0 : build_name_of(p, plan->columns[i], label, &rows);
         for (size_t k = 0; k < n; k++) plan->columns[plan->column_count++] = label[k];
+        if (!n) continue;
         plan->beside = rows + 1;
         return;
     }

@@ -166,6 +166,7 @@ size_t plan_ahead(plan_state *p, size_t at);
 size_t plan_extreme_date(plan_state *p, size_t at);
 bool plan_is_pieces(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret);
 /* ---- plan_role.c ---- */
+int plan_role_table(plan_state *p, const ask_key *key); /* the table once more, of what its rows are to others; -1: no memory */
 size_t plan_count_role(plan_state *p, size_t at);
 size_t plan_resolve_role(plan_state *p, size_t at);
 size_t plan_group_role(plan_state *p, size_t at);   /* "each manager" */

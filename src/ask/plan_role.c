@@ -18,7 +18,7 @@ static const ask_key *role_key(const plan_state *p, size_t at) {
 }
 
 /* The table again, as what those rows are. -1: no memory. */
-static int role_table(plan_state *p, const ask_key *key) {
+int plan_role_table(plan_state *p, const ask_key *key) {
     const ask_schema *schema = p->schema;
     size_t n = schema->table_count;
     ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
@@ -67,7 +67,7 @@ size_t plan_resolve_role(plan_state *p, size_t at) {
     for (size_t k = 0; k < p->schema->key_count; k++)
         if (plan_same(p->schema->keys[k].from, p->counted) && p->schema->keys[k].to.table == p->counted.table)
             key = &p->schema->keys[k];
-    int table = key ? role_table(p, key) : -1;
+    int table = key ? plan_role_table(p, key) : -1;
     p->counted = PLAN_NONE;
     if (table < 0) return 0;
     ask_key *turned = (ask_key *)&p->schema->keys[p->schema->key_count - 1]; /* role_table()'s own */
@@ -84,7 +84,7 @@ size_t plan_resolve_role(plan_state *p, size_t at) {
 size_t plan_group_role(plan_state *p, size_t at) {
     const ask_key *key = role_key(p, at);
     int of = key ? key->from.table : -1, rows = p->entity >= 0 ? p->entity : of;
-    int table = key && rows == of && !p->plan.group_count ? role_table(p, key) : -1;
+    int table = key && rows == of && !p->plan.group_count ? plan_role_table(p, key) : -1;
     if (table < 0) return 0;
     if (p->entity < 0) p->entity = p->focus = of;
     plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
@@ -109,7 +109,7 @@ size_t plan_compare_role(plan_state *p, size_t at) {
     bool pays = at && plan_is_word(p, at - 1, "paid earn earns earning make makes making");
     if (pays) said = plan_hinted(p, key->from.table, "salary wage pay earnings income rate", true);
     if (!plan_has(said) || said.table != key->from.table || !plan_numeric(plan_column(p, said))) return 0;
-    int table = role_table(p, key);
+    int table = plan_role_table(p, key);
     if (table < 0) return 0;
     if (p->entity < 0 && !plan_has(p->entity_column)) p->entity = p->focus = said.table;
     plan_place(p, said);
