@@ -499,7 +499,8 @@ static size_t build_name_of(plan_state *p, ask_ref column, ask_ref label[2], int
 static void build_names(plan_state *p) {
     ask_plan *plan = &p->plan;
     ask_ref label[2];
-    for (size_t i = 0; i < plan->column_count && !plan->measure_count && p->row_of != p->entity; i++) {
+    for (size_t i = 0;
+         i < plan->column_count && !plan->measure_count && (p->row_of != p->entity || plan->column_count <= 2); i++) {
         int rows = -1, leads = build_leads(p, plan->columns[i]);
         bool there = leads < 0 || plan->column_count + 2 > ASK_COLUMNS_MAX;
         for (size_t k = 0; k < plan->filter_count; k++)
@@ -612,28 +613,58 @@ static lh_code build_base(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
+/* Does the key say what one row is to the other (lead_id), where a table stands between the two that says which of them belong together? */
+static bool build_is_linked(const plan_state *p, const ask_key *key) {
+    lh_str from = plan_column(p, key->from)->name, to = plan_column(p, key->to)->name,
+           table = p->schema->tables[key->to.table].name.name;
+    bool role =
+        !lh_str_eq_nocase(from, to) && !lh_str_starts(from, lh_str_sub(table, 0, table.len < 4 ? table.len : 4));
+    for (int t = 0; t < (int)p->schema->table_count && role; t++) {
+        bool one = false, other = false;
+        for (size_t k = 0; k < p->schema->key_count && t != key->from.table && t != key->to.table; k++) {
+            const ask_key *link = &p->schema->keys[k];
+            one |= link->from.table == t && link->to.table == key->from.table;
+            other |= link->from.table == t && link->to.table == key->to.table;
+        }
+        if (one && other) return true;
+    }
+    return false;
+}
+
 /* Of several keys to one table the first is taken, where no word said which. */
-static void build_way(plan_state *p, int table, double penalty) {
+static void build_way(plan_state *p, int from, int table, double penalty) {
     const ask_schema *schema = p->schema;
     size_t keys[ASK_PATH_MAX];
-    int steps = ask_path(schema, p->plan.base, table, keys);
-    for (int i = 0; i < steps && p->way < 0; i++)
-        for (size_t k = 0; k < schema->key_count; k++) {
-            const ask_key *taken = &schema->keys[keys[i]], *other = &schema->keys[k];
+    int steps = ask_path(schema, from, table, keys);
+    for (int i = 0; i < steps && p->way < 0; i++) {
+        const ask_key *taken = &schema->keys[keys[i]];
+        if (build_is_linked(p, taken)) {
+            p->way = taken->from.column;
+            p->penalty += 0.3;
+            plan_note(p, "'%.*s' is joined by '%.*s', not by a table between", LH_STR_ARG(schema->tables[table].shown),
+                      LH_STR_ARG(plan_column(p, taken->from)->name));
+        }
+        for (size_t k = 0; k < schema->key_count && p->way < 0; k++) {
+            const ask_key *other = &schema->keys[k];
             if (k == keys[i] || other->from.table != taken->from.table || other->to.table != taken->to.table) continue;
             p->way = taken->from.column;
             p->penalty += penalty;
             plan_note(p, "'%.*s' is joined by '%.*s', not by '%.*s'", LH_STR_ARG(schema->tables[table].shown),
                       LH_STR_ARG(plan_column(p, taken->from)->name), LH_STR_ARG(plan_column(p, other->from)->name));
-            break;
         }
+    }
 }
 static void build_ways(plan_state *p) {
-    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table, 0.1);
-    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table, 0.1);
-    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table, 0.1);
-    for (size_t i = 0; i < p->plan.filter_count; i++)
-        if (!p->plan.filters[i].by_way) build_way(p, p->plan.filters[i].column.table, 0.45);
+    const ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->group_count; i++) build_way(p, plan->base, plan->groups[i].column.table, 0.1);
+    for (size_t i = 0; i < plan->column_count; i++) build_way(p, plan->base, plan->columns[i].table, 0.1);
+    for (size_t i = 0; i < plan->measure_count; i++) build_way(p, plan->base, plan->measures[i].column.table, 0.1);
+    for (size_t i = 0; i < plan->filter_count; i++)
+        if (!plan->filters[i].by_way) {
+            build_way(p, plan->base, plan->filters[i].column.table, 0.45);
+            if (p->penalty < 0.2)
+                build_way(p, plan->filters[i].column.table, plan->base, 0.3); /* that there are such rows */
+        }
 }
 
 /* "how many loans does a reader have on average" */

@@ -285,6 +285,13 @@ static void left_flags(plan_state *p) {
         plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
 }
 
+/* "did it make its goal": a row does not say whether it did. */
+static void left_did(plan_state *p) {
+    for (size_t i = 1; i < p->count && plan_is_word(p, 0, "did does do has have"); i++)
+        if (plan_is_word(p, i, "make made makes") && plan_is_word(p, i + 1, "its their his her the it"))
+            plan_doubt(p, p->tokens[i].raw);
+}
+
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
     left_said(p);
@@ -295,6 +302,7 @@ void plan_left(plan_state *p) {
     left_measures(p);
     left_senseless(p);
     left_flags(p);
+    left_did(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;
     if (p->where) left_where(p);
