@@ -247,6 +247,7 @@ typedef enum ask_how {
     ASK_ALONE,
     ASK_PLUS,
     ASK_MINUS,
+    ASK_LESS, /* where there is any of the other */
     ASK_TIMES,
     ASK_OVER,
     ASK_DAYS /* from the one to the other */

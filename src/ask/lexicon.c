@@ -532,6 +532,7 @@ static size_t find_columns(const lexicon *lex, const ask_token *tokens, size_t c
 }
 
 bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *word) {
+    if ((size_t)column.table >= lex->schema->table_count) return false; /* of a table taken twice */
     const names *of = &lex->columns[column.table][column.column];
     for (size_t i = 0; i < of->count; i++)
         for (size_t k = 0; k < of->phrases[i].count; k++)
@@ -540,6 +541,7 @@ bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *w
 }
 
 bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word) {
+    if ((size_t)column.table >= lex->schema->table_count) return false;
     const names *of = &lex->columns[column.table][column.column];
     for (size_t i = 0; i < of->count; i++)
         for (size_t k = 0; k < of->phrases[i].count; k++)

@@ -175,10 +175,12 @@ static void plan_find_main(plan_state *p) {
 /* "list five candidates …" */
 static bool plan_counted(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
-    plan_choice table = plan_best_table(p, at + 1);
+    plan_choice table = plan_best_table(p, at + 1), kind = plan_best_column(p, at + 1, WANT_ANY);
     bool is = false;
     double n = ask_word_number(t, &is);
-    if (!is || !table.there || table.match.score < 0.75 || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
+    bool kinds = kind.there && kind.match.score >= 0.95 && p->tokens[at + kind.match.words].plural &&
+                 plan_column(p, kind.match.ref)->type == ASK_TEXT;
+    if (!is || ((!table.there || table.match.score < 0.75) && !kinds) || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
     p->top = (uint64_t)n;
     if (p->lead == LEAD_NONE) p->lead = LEAD_LIST, p->lead_open = true;
     return true;
@@ -371,10 +373,30 @@ static size_t plan_for_long(plan_state *p, size_t at) {
     return n + 1;
 }
 
+/* "falied": two letters that changed places. false: nothing is called so. */
+static bool plan_unswap(const plan_state *p, const ask_token *said, ask_token *ret) {
+    for (size_t i = 1; i + 1 < said->word.len && said->word.len >= 5; i++) {
+        lexicon_match found[PLAN_MATCHES];
+        if ((said->word.ptr[i] | said->word.ptr[i + 1]) & 0x80) continue;
+        lh_str word = lh_arena_printf(p->arena, "%.*s%c%c%.*s", (int)i, said->word.ptr, said->word.ptr[i + 1],
+                                      said->word.ptr[i], (int)(said->word.len - i - 2), said->word.ptr + i + 2);
+        ask_token one = *said;
+        one.word = one.one = word;
+        one.stem = lexicon_stem(p->lex, word);
+        size_t n = lexicon_values(p->lex, &one, 1, 0, found, PLAN_MATCHES);
+        for (size_t k = 0; k < n; k++)
+            if (found[k].score >= 0.89) return *ret = one, true;
+    }
+    return false;
+}
+
 /* "weldrs": a word without a place, which is one letter beside that of a value. */
 static size_t plan_on_slip(plan_state *p, size_t at) {
-    const ask_token *meant =
-        p->tokens[at].kind == ASK_WORD && p->slips++ < 8 ? lexicon_value_slip(p->lex, &p->tokens[at]) : NULL;
+    ask_token swapped;
+    bool word = p->tokens[at].kind == ASK_WORD && p->slips++ < 8;
+    const ask_token *meant = word && plan_unswap(p, &p->tokens[at], &swapped) ? &swapped
+                             : word ? lexicon_value_slip(p->lex, &p->tokens[at])
+                                    : NULL;
     ask_token *tokens = meant ? LH_ARENA_ARRAY(p->arena, ask_token, p->count) : NULL;
     if (!tokens) return 0;
     const ask_token *before = p->tokens;
@@ -401,7 +423,11 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
     if (p->share && plan_is_paid(p, at)) p->after_verb = true; /* checks settled by card */
-    return everyone || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
+    plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
+    if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
+    return everyone || (at && at == p->pieces_at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
+           (plan_is_word(p, at, "paid earn earns make makes") && plan_is_word(p, at + 1, "more less") &&
+            plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||
            (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") && plan_is_word(p, at + 1, "more less over under"));
 }
 
@@ -415,6 +441,10 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_said(p, at))) return n;
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
+    if (plan_is_reporting(p, at)) return 1;
+    if ((n = plan_count_role(p, at))) return n;
+    if ((n = plan_compare_role(p, at)) || (n = plan_owed(p, at))) return n;
+    if ((n = plan_ahead(p, at)) || (n = plan_extreme_date(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
@@ -557,6 +587,7 @@ static plan_state *plan_state_new(const ask_schema *schema, const ask_question *
                       .entity = -1,
                       .entity_column = {-1, -1},
                       .way = -1,
+                      .counted = {-1, -1},
                       .focus = -1,
                       .fn = -1,
                       .like = -1,

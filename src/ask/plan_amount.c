@@ -93,3 +93,30 @@ void plan_count_first(plan_state *p, size_t at) {
     if (p->fn == ASK_COUNT && !p->share && and && table >= 0 && !p->plan.measure_count && !p->distinct)
         plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
 }
+
+/* "how much do we owe": of the one table of which both an amount and what is paid of it are known. */
+size_t plan_owed(plan_state *p, size_t at) {
+    ask_ref amount = PLAN_NONE, paid = PLAN_NONE;
+    size_t count = 0;
+    if (!plan_is_word(p, at, "owe owes owed owing") || p->fn != ASK_SUM || p->plan.measure_count) return 0;
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        ask_ref whole = plan_money(p, t), part = {t, -1};
+        size_t parts = 0;
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            const ask_ref ref = {t, (int)c};
+            const ask_token word = plan_word(LH_STR("paid"));
+            if (plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &word)) part = ref, parts++;
+        }
+        if (!plan_has(whole) || parts != 1) continue;
+        amount = whole;
+        paid = part;
+        count++;
+    }
+    if (count != 1) return 0;
+    p->plan.measures[p->plan.measure_count++] = (ask_measure){.fn = ASK_SUM, .column = amount, .how = ASK_LESS, .other = paid};
+    plan_note(p, "what is owed is '%.*s' less '%.*s'", LH_STR_ARG(plan_column(p, amount)->name), LH_STR_ARG(plan_column(p, paid)->name));
+    p->fn = -1;
+    p->focus = amount.table;
+    p->lead_open = false;
+    return 1;
+}

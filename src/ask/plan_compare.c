@@ -330,6 +330,7 @@ static bool plan_takes_column(const plan_state *p, const plan_choice *column, co
 /* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
 size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
+    if (plan_has(p->counted)) return plan_resolve_role(p, at);
     if (plan_resolve_times(p, at, &unit)) return unit;
     while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
     bool is_unit = i < p->count && plan_unit(&p->tokens[i]);

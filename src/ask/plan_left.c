@@ -7,6 +7,22 @@ bool plan_parts_there(const ask_plan *plan) {
     return there;
 }
 
+/* The name of the one place to which rows of the entity refer: a venue, a store; column -1: none. */
+static ask_ref left_place(const plan_state *p) {
+    ask_ref found = PLAN_NONE, label[2];
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key_of = &p->schema->keys[k];
+        bool key = false, place = false;
+        lh_str name = p->schema->tables[key_of->to.table].name.name;
+        for (lh_str rest = LH_STR("venue location site place room branch store office hotel building airport hall clinic"); rest.len;)
+            place |= lh_str_starts(name, lh_str_split(&rest, ' '));
+        if (key_of->from.table != p->entity || !place || plan_label(p, key_of->to.table, label, 2, &key) != 1) continue;
+        if (plan_has(found)) return PLAN_NONE;
+        found = label[0];
+    }
+    return found;
+}
+
 /* "where does Ann live": a place of hers is shown, where her rows have one. */
 static void left_where(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -15,10 +31,16 @@ static void left_where(plan_state *p) {
                         : PLAN_NONE;
     for (size_t i = 0; i < p->count; i++) /* at whose place */
         if (plan_is_word(p, i, "work works working worked stay staying go going")) place.column = -1;
+    if (!plan_has(place) && p->entity >= 0) place = left_place(p);
     if (!plan_has(place) || plan->measure_count || plan->column_count == ASK_COLUMNS_MAX) {
         plan_doubt(p, LH_STR("where"));
         return;
     }
+    ask_ref label[2];
+    bool key = false;
+    size_t n = p->row_of == p->entity ? plan_label(p, p->entity, label, 2, &key) : 0; /* and not all of the row */
+    if (n) plan->column_count = 0;
+    for (size_t i = 0; i < n; i++) plan->columns[plan->column_count++] = label[i];
     plan->columns[plan->column_count++] = place;
 }
 
@@ -259,7 +281,7 @@ static void left_flags(plan_state *p) {
     if (flags) plan_doubt(p, p->tokens[0].raw);
     size_t first = 0;
     while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
-    if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->column_count)
+    if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->mean_of_rows && !plan->column_count)
         plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
 }
 

@@ -289,6 +289,17 @@ static void mention_prefer_date(const plan_state *p, plan_choice *column, size_t
         }
 }
 
+/* "amount refunded", of refund_amt: which amount, and no state of its row. */
+static bool mention_is_of_number(const plan_state *p, size_t at) {
+    ask_ref ref = p->subject >= 0 && p->mentioned[p->subject].at + 1 == at ? p->mentioned[p->subject].ref : PLAN_NONE;
+    const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    if (!plan_has(ref) && last && at && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_has(last->column) &&
+        lexicon_column_named(p->lex, last->column, &p->tokens[at - 1]))
+        ref = last->column;
+    return plan_has(ref) && plan_numeric(plan_column(p, ref)) && lh_str_ends(p->tokens[at].word, LH_STR("ed")) &&
+           lexicon_column_named(p->lex, ref, &p->tokens[at]);
+}
+
 /* "Ann's phone", "her phone number": what she has, and nothing that is only so. */
 static bool mention_is_thing(const plan_state *p, const plan_choice *value, size_t at) {
     size_t next = at + value->match.words;
@@ -299,6 +310,7 @@ static bool mention_is_thing(const plan_state *p, const plan_choice *value, size
 
 static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {
     if (value->match.score < 0.5) return 0;
+    if (value->match.words == 1 && mention_is_of_number(p, at)) return 1;
     if (mention_is_thing(p, value, at)) return plan_doubt(p, p->tokens[at].raw), value->match.words;
     if (value->match.words == 1 && mention_is_verb(p, &value->match, at)) return 1;
     if (value->match.words == 1 && mention_dated(p, &value->match, column, at)) return 1;
@@ -377,6 +389,14 @@ size_t plan_mention(plan_state *p, size_t at) {
     lexicon_match amount;
     if (plan_is_amount_of(p, &table, at, &amount) && !(column.there && column.match.words >= amount.words))
         return plan_on_column(p, &amount, at), amount.words;
+    if (plan_is_pieces(p, &table, at, &amount) && (p->fn >= 0 || p->extreme)) {
+        plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, amount.ref)->name));
+        if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
+        plan_on_column(p, &amount, at);
+        for (size_t i = at + 1; i < at + 5; i++)
+            if (plan_is_word(p, i, "sold bought purchased ordered booked")) p->pieces_at = i;
+        return 1;
+    }
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
     if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&

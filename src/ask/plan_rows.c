@@ -172,6 +172,9 @@ static void rows_candidates(const plan_state *p, rows_owners *owners) {
 }
 
 static lh_str rows_words(const plan_state *p, size_t at, size_t count) {
+    const ask_token *last = &p->tokens[at + count - 1];
+    lh_str whole = {p->tokens[at].raw.ptr, (size_t)(last->raw.ptr + last->raw.len - p->tokens[at].raw.ptr)};
+    if (count > 1 && lh_str_search(whole, LH_STR(". ")) != SIZE_MAX && whole.len < 100) return whole; /* Ann T. Lee */
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096); /* with one space between */
     for (size_t i = at; i < at + count; i++) {
         if (i > at) lh_buf_char(&name, ' ');
@@ -312,7 +315,7 @@ static const ask_key *rows_self(const plan_state *p, int table, size_t at) {
                      (plan_is_word(p, at, "work works working") && plan_is_word(p, at + 1, "under for"));
         if (lexicon_column_has(p->lex, key->from, &p->tokens[at]) ||
             (above &&
-             plan_called(p, key->from, "manager supervisor boss lead reports superior head chief responsible")))
+             plan_called(p, key->from, "manager supervisor boss lead reports superior head chief responsible foreman")))
             return key;
     }
     return NULL;
@@ -433,11 +436,26 @@ static size_t rows_self_read(plan_state *p, const ask_key *key, size_t words) {
     return words;
 }
 
+/* A verb of what one does to others of the table: "manages", "referred", of manager_id and referred_by; not "referred by". */
+static bool rows_is_deed(const plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool form = t->kind == ASK_WORD && !t->capital && !plan_is_word(p, at + 1, "by to");
+    if (!form) return false;
+    if (plan_is_word(p, at, "manage manages supervise supervises oversee oversees")) return true;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->from.table == key->to.table && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) &&
+            lexicon_column_named(p->lex, key->from, t))
+            return true;
+    }
+    return false;
+}
+
 /* "who manages Ann Lee"; "whom does Ann Lee manage", "who does she report to". */
 static size_t rows_on_deed(plan_state *p, size_t at) {
     const ask_key *key = NULL;
     size_t verb = at + 2, words = 0;
-    if (p->lead == LEAD_WHO && plan_is_word(p, at, "manages supervises oversees") && p->entity < 0) {
+    if (p->lead == LEAD_WHO && p->entity < 0 && at && plan_is_word(p, at - 1, "who") && rows_is_deed(p, at)) {
         key = rows_self_of(p, at);
         words = key ? rows_whose(p, key, at + 1, true) : 0;
         return words ? rows_self_read(p, key, 1 + words) : 0;
@@ -449,7 +467,7 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
         return words ? rows_self_read(p, key, 1 + words) : 0;
     }
     if (!plan_is_word(p, at, "does do did")) return 0;
-    while (verb < p->count && verb < at + 12 && !plan_is_word(p, verb, "manage supervise oversee report")) verb++;
+    while (verb < p->count && verb < at + 12 && !plan_is_word(p, verb, "report") && !rows_is_deed(p, verb)) verb++;
     bool report = plan_is_word(p, verb, "report");
     if (verb < p->count && (!report || plan_is_word(p, verb + 1, "to"))) key = rows_self_of(p, verb);
     if (!key || (p->entity >= 0 && p->entity != key->to.table)) return 0;

@@ -177,8 +177,10 @@ ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
             bool end = lh_str_starts(name, LH_STR("birth")) || lh_str_starts(name, LH_STR("born")) ||
                        lh_str_starts(name, LH_STR("due")) || lh_str_ends(name, LH_STR("end_date")) ||
                        lh_str_starts(name, LH_STR("end")) || lh_str_starts(name, LH_STR("closed")) ||
-                       lh_str_starts(name, LH_STR("updated"));
-            if (plan_temporal(&of->columns[c]) && !end && lexicon_column_has(p->lex, ref, &one)) return ref;
+                       lh_str_starts(name, LH_STR("updated")) || lh_str_starts(name, LH_STR("refund")) ||
+                       lh_str_starts(name, LH_STR("cancel"));
+            bool said = i || lh_str_search(name, word) != SIZE_MAX; /* a dt says no more than that it is one */
+            if (plan_temporal(&of->columns[c]) && !end && said && lexicon_column_has(p->lex, ref, &one)) return ref;
         }
     return first;
 }

@@ -65,6 +65,19 @@ static lexicon_match value_alternative(plan_state *p, const lexicon_match *m) {
     return *m;
 }
 
+/* "headlined in both Chicago and Cleveland": in the second one, too. */
+static void value_again(plan_state *p, ask_ref but) {
+    size_t count = p->plan.filter_count;
+    for (size_t i = 0; i < count && p->plan.filter_count < ASK_FILTERS_MAX; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        if (f->scope + 1 != p->scope || f->not || f->only || f->op == ASK_EXISTS || f->op == ASK_COUNTS ||
+            plan_same(f->column, but) || !plan_elsewhere(p, f->column.table))
+            continue;
+        p->plan.filters[p->plan.filter_count] = *f;
+        p->plan.filters[p->plan.filter_count++].scope = p->scope;
+    }
+}
+
 /* "bought toys, games and books": of each of them. What was said with commas before stands apart, too. */
 static bool value_split(plan_state *p, ask_ref column) {
     for (size_t i = 0; i < p->plan.filter_count; i++) {
@@ -120,7 +133,7 @@ static bool value_joins(plan_state *p, const lexicon_match *m, ask_ref way) {
     const ask_column *column = plan_column(p, m->ref);
     bool elsewhere = plan_elsewhere(p, m->ref.table), apart = p->pair && (column->listed || elsewhere);
     if (!apart && !p->not&&p->at && plan_is_word(p, p->at - 1, "and also") && elsewhere) apart = value_split(p, m->ref);
-    if (apart && p->pair > 0 && p->pair-- == 1) p->scope++;
+    if (apart && p->pair > 0 && p->pair-- == 1) p->scope++, value_again(p, m->ref);
     apart |= p->not && elsewhere;
     if (p->pair && !apart) { /* no row is of two; of groups, each would have to have both */
         p->pair = 0;
@@ -187,6 +200,15 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
             none->column.table = m->ref.table;
     }
     if (elsewhere) plan_apart(p, m->ref.table);
+    for (size_t i = 0; i < p->plan.filter_count && elsewhere && p->scope; i++) {
+        const ask_filter *said = &p->plan.filters[i];
+        if (said->scope + 1 != p->scope || said->not || said->column.table == m->ref.table || said->op == ASK_EXISTS ||
+            !plan_elsewhere(p, said->column.table) || plan_distance(p, said->column.table, m->ref.table) > 2)
+            continue;
+        p->penalty += 0.25; /* headlined in Chicago, but not in Cleveland: as what? */
+        plan_note(p, "'%.*s' is asked of all of theirs, whatever else was said of them", LH_STR_ARG(text));
+        break;
+    }
     if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
         ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
         if (none) none->not = true;

@@ -67,6 +67,25 @@ static bool who_person(plan_state *p) {
     return true;
 }
 
+/* "who is the headliner of event 5": of the two that a row joins, the one that was not named. -1: none, or several. */
+static int who_beside(const plan_state *p, int of) {
+    int found = -1;
+    bool named = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        ask_ref label[2];
+        bool said = false, is_key = false;
+        if (key->from.table != of || key->to.table == of) continue;
+        for (size_t i = 0; i < p->plan.filter_count; i++)
+            said |= p->plan.filters[i].column.table == key->to.table || plan_same(p->plan.filters[i].column, key->from);
+        named |= said;
+        if (said || !plan_label(p, key->to.table, label, 2, &is_key) || is_key) continue;
+        if (found >= 0) return -1;
+        found = key->to.table;
+    }
+    return named ? found : -1;
+}
+
 /* "who works in Finance", "who handled ticket 17": the people that refer to it, or to whom it refers. */
 void plan_people(plan_state *p) {
     for (size_t i = 0; i < p->mentioned_count; i++) /* who is the account owner: to whom that column leads */
@@ -97,7 +116,11 @@ void plan_people(plan_state *p) {
         if (found == -1) found = t;
     }
     if (up >= 0 || found >= 0) p->entity = p->focus = up >= 0 ? up : found;
-    else plan_doubt(p, LH_STR("who"));
+    else if ((found = who_beside(p, of)) >= 0) {
+        p->penalty += 0.1;
+        plan_note(p, "who: '%.*s'", LH_STR_ARG(p->schema->tables[found].shown));
+        p->entity = p->focus = found;
+    } else plan_doubt(p, LH_STR("who"));
 }
 
 lh_code plan_entity(plan_state *p, lh_error *err) {

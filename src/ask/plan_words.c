@@ -74,7 +74,7 @@ static size_t form_lead(plan_state *p, size_t at) {
     if (n) return plan_doubt(p, p->tokens[at + n - 1].raw), n; /* nobody knows */
     n = FORM(p, at, &row, "which", "what", "who", "whose", "when", "whom");
     if (n && (p->lead == LEAD_NONE || row < 2) && p->lead != LEAD_WHICH && p->lead != LEAD_WHO) {
-        bool leads = at < 4;
+        bool leads = at < 4 && !(at && p->entity >= 0 && p->entity_at + 1 == at); /* performers who …: those */
         if (row == 4) {
             if (leads) p->lead = LEAD_WHEN;
         } else if (row == 2 || row == 4) {
@@ -272,6 +272,8 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     plan_count_first(p, at);
     p->fn = fn;
     p->lead_open = false;
+    if (p->grouping && p->entity < 0 && !plan_has(p->entity_column) && !p->plan.measure_count)
+        plan_doubt(p, p->tokens[at].raw); /* servers by number of checks: what is grouped is not known */
     p->grouping = false;
     return best;
 }
@@ -355,6 +357,8 @@ static size_t form_group(plan_state *p, size_t at) {
         if (by && p->ranking && !p->order_set) return p->ordering = p->plan.descending = true, n;
         if (by && p->extreme && (p->lead == LEAD_LIST || p->top || p->extreme_hints) && !p->order_set)
             return p->ordering = true, n;
+        size_t role = plan_group_role(p, at + n);
+        if (role) return n + role;
         p->grouping = true;
         p->each = !by && row != 0;
         p->fn = p->plan.measure_count ? -1 : p->fn;
