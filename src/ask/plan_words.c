@@ -273,6 +273,8 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     plan_count_first(p, at);
     p->fn = fn;
     p->lead_open = false;
+    if (p->grouping && p->entity < 0 && !plan_has(p->entity_column) && !p->plan.measure_count)
+        plan_doubt(p, p->tokens[at].raw); /* servers by number of checks: what is grouped is not known */
     p->grouping = false;
     return best;
 }
