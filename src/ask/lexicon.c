@@ -65,7 +65,7 @@ static const char *names_long(lh_str word, bool first) {
         {"cap", "capacity"},    {"descr", "description"}, {"addr", "address"}, {"dept", "department"}, {"emp", "employee"},
         {"cust", "customer"},   {"proj", "project"},   {"cnt", "count"},     {"prod", "product"},   {"acct", "account"},
         {"inv", "invoice"},     {"svc", "service"},    {"exp", "expiry"},    {"mgr", "manager"},    {"cat", "category"},
-        {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"}};
+        {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"},    {"qtr", "quarter"}};
     if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
@@ -122,8 +122,10 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
         size_t bare = count; /* openings_qty are openings, a wage (£/h) a wage */
         while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy hr h g")) bare--;
-        if (count > 2 && ask_is(&words[count - 1], "id")) bare = count - 1; /* the lead recruiter */
-        if (bare < count) names_add(into, words, bare, 0.96, false);
+        size_t own_words = table->count ? table->phrases[0].count : 0, like = 0;
+        while (like < own_words && like < count && lh_str_eq(words[like].stem, table->phrases[0].words[like].stem)) like++;
+        if (count > 2 && ask_is(&words[count - 1], "id") && like < count - 1) bare = count - 1; /* the lead recruiter */
+        if (bare < count) names_add(into, words, bare, ask_is(&words[count - 1], "id") ? 0.93 : 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
         bool prefixed = own > 0 && own < count;
         for (size_t i = 0; i < own && prefixed; i++)
@@ -372,7 +374,7 @@ bool lexicon_slip(lh_str a, lh_str b) {
 /* intvw of interview, qtr of quarterly: its letters but for vowels, in their order. */
 static bool word_short(lh_str said, lh_str name) {
     size_t at = 0;
-    if (name.len < 3 || name.len > 6 || said.len < name.len + 2 || said.ptr[0] != name.ptr[0]) return false;
+    if (name.len < 4 || name.len > 6 || said.len < name.len + 2 || said.ptr[0] != name.ptr[0]) return false;
     for (size_t i = 1; i < name.len; i++)
         if (name.ptr[i] < 'a' || name.ptr[i] > 'z' || strchr("aeiou", name.ptr[i])) return false;
     for (size_t i = 0; i < said.len && at < name.len; i++) at += said.ptr[i] == name.ptr[at];
@@ -389,7 +391,7 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
     if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
-    if (word_short(said->word, name->word)) return 0.9;
+    if (!said->capital && word_short(said->word, name->word)) return 0.78;
     if (said->plural && name->plural &&
         (word_short(name->one, said->one) || (said->one.len >= 3 && name->one.len >= said->one.len + 4 &&
                                               lh_str_starts(name->one, said->one))))

@@ -638,9 +638,11 @@ static int build_mean_of(const plan_state *p) {
     size_t keys[ASK_PATH_MAX];
     int steps = rows ? ask_path(p->schema, m->column.table, g->column.table, keys) : -1;
     const ask_key *key = steps == 1 ? &p->schema->keys[keys[0]] : NULL;
+    ask_token called = plan_word(key ? p->schema->tables[key->to.table].name.name : LH_STR_NONE);
+    if (key) called.stem = lexicon_stem(p->lex, called.word);
     bool role = key && plan_numeric(plan_column(p, key->from)) && ask_names_key(plan_column(p, key->from)->name) &&
                 !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name) &&
-                !lexicon_column_has(p->lex, key->from, &(ask_token){.kind = ASK_WORD, .word = p->schema->tables[key->to.table].name.name, .one = p->schema->tables[key->to.table].name.name, .stem = lexicon_stem(p->lex, p->schema->tables[key->to.table].name.name)});
+                !lexicon_column_has(p->lex, key->from, &called);
     return steps > 0 && !role ? g->column.table : -1; /* not all staff are servers */
 }
 

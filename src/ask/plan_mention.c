@@ -310,7 +310,12 @@ static bool mention_is_thing(const plan_state *p, const plan_choice *value, size
 
 static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {
     if (value->match.score < 0.5) return 0;
-    if (value->match.words == 1 && mention_is_of_number(p, at)) return 1;
+    if (value->match.words == 1 && mention_is_of_number(p, at)) {
+        const char *done = lh_arena_cstr(p->arena, p->tokens[at].word);
+        ask_ref date = done ? plan_date_called(p, value->match.ref.table, done, PLAN_NONE) : PLAN_NONE;
+        if (plan_has(date)) p->date_subject = date; /* refunded this year: then, and not when it was ordered */
+        return 1;
+    }
     if (mention_is_thing(p, value, at)) return plan_doubt(p, p->tokens[at].raw), value->match.words;
     if (value->match.words == 1 && mention_is_verb(p, &value->match, at)) return 1;
     if (value->match.words == 1 && mention_dated(p, &value->match, column, at)) return 1;
@@ -381,15 +386,12 @@ static bool mention_is_role(const plan_state *p, const lexicon_match *value, con
            lh_str_starts(plan_column(p, column->ref)->name, p->tokens[at].one);
 }
 
-/* The table, column or value at a place; how many words it takes. */
-size_t plan_mention(plan_state *p, size_t at) {
-    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
-                value = plan_best_value(p, at);
-    int done = -1;
+/* "order amount", "tickets sold": what is said is a number of the table's rows. How many words it takes. */
+static size_t mention_number(plan_state *p, const plan_choice *table, const plan_choice *column, size_t at) {
     lexicon_match amount;
-    if (plan_is_amount_of(p, &table, at, &amount) && !(column.there && column.match.words >= amount.words))
+    if (plan_is_amount_of(p, table, at, &amount) && !(column->there && column->match.words >= amount.words))
         return plan_on_column(p, &amount, at), amount.words;
-    if (plan_is_pieces(p, &table, at, &amount) && (p->fn >= 0 || p->extreme)) {
+    if (plan_is_pieces(p, table, at, &amount) && (p->fn >= 0 || p->extreme)) {
         plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, amount.ref)->name));
         if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
         plan_on_column(p, &amount, at);
@@ -397,7 +399,14 @@ size_t plan_mention(plan_state *p, size_t at) {
             if (plan_is_word(p, i, "sold bought purchased ordered booked")) p->pieces_at = i;
         return 1;
     }
-    if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    return 0;
+}
+
+/* Words that a value is called by, too, but which mean the table or the column here. */
+static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column, const plan_choice *of_value,
+                                size_t at) {
+    const plan_choice table = *of_table, column = *of_column;
+    plan_choice value = *of_value;
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
     if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
         (p->grouping || value.match.ref.table == table.match.ref.table))
@@ -412,6 +421,48 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (value.there && column.there && p->lead == LEAD_WHEN && plan_temporal(plan_column(p, column.match.ref)) &&
         column.match.ref.table != value.match.ref.table && column.match.ref.table == p->row_by.table)
         value.there = false; /* when was Ann hired: of her own date */
+    return !value.there;
+}
+
+/* Which of the three it is: how well each fits. */
+static void mention_weigh(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column, const plan_choice *of_value, size_t at,
+                          double *ret_table, double *ret_column, double *ret_value) {
+    const plan_choice table = *of_table, column = *of_column, value = *of_value;
+    size_t behind = at + (table.there ? table.match.words : 0);
+    double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
+           v = value.there ? value.score + 0.1 : 0;
+    if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 &&
+        column.match.words == table.match.words)
+        t -= 0.4; /* membership, not members */
+    size_t next = at + (column.there ? column.match.words : 0);
+    bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
+    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 && column.match.score < table.match.score && column.match.words == table.match.words;
+    if (t > 0 && c > 0 && (row || less || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
+        mention_leads(p, column.match.ref, table.match.ref.table))
+        c = 0; /* a customer: the one that the column refers to */
+    if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
+        c -= 0.5; /* the longest flight, not the largest flight number */
+    bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
+                 (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
+    if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
+    if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
+        v -= 0.3; /* openings, not open */
+    if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
+    *ret_table = t;
+    *ret_column = c;
+    *ret_value = v;
+}
+
+/* The table, column or value at a place; how many words it takes. */
+size_t plan_mention(plan_state *p, size_t at) {
+    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
+                value = plan_best_value(p, at);
+    int done = -1;
+    size_t number = mention_number(p, &table, &column, at);
+    if (number) return number;
+    if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    if (value.there && mention_is_no_value(p, &table, &column, &value, at)) value.there = false;
     if (mention_on_denied(p, &value, at)) return 1;
     if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
@@ -432,26 +483,8 @@ size_t plan_mention(plan_state *p, size_t at) {
         plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(p->schema->tables[done].shown));
         return plan_on_other(p, done), 1;
     }
-    size_t behind = at + (table.there ? table.match.words : 0);
-    double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
-           v = value.there ? value.score + 0.1 : 0;
-    if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
-    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 &&
-        column.match.words == table.match.words)
-        t -= 0.4; /* membership, not members */
-    size_t next = at + (column.there ? column.match.words : 0);
-    bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
-    if (t > 0 && c > 0 && (row || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
-        mention_leads(p, column.match.ref, table.match.ref.table))
-        c = 0; /* a customer: the one that the column refers to */
-    if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
-        c -= 0.5; /* the longest flight, not the largest flight number */
-    bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
-                 (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
-    if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
-    if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
-        v -= 0.3; /* openings, not open */
-    if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
+    double t, c, v;
+    mention_weigh(p, &table, &column, &value, at, &t, &c, &v);
     if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);
     if (t >= c && t > 0) {
         if (table.match.score < 0.9) {

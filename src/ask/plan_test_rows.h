@@ -275,7 +275,7 @@
     {"highest and lowest price per genre", "SELECT \"genre\", max(\"price\") AS \"highest_price\", min(\"price\") AS "
                                            "\"lowest_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
     {"oldest and youngest readers",
-     "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" WHERE \"age\" IN ((SELECT min(\"age\") FROM \"readers\"), (SELECT max(\"age\") FROM \"readers\")) ORDER BY \"age\" DESC NULLS LAST"},
+     "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" WHERE (\"age\" = (SELECT min(\"age\") FROM \"readers\") OR \"age\" = (SELECT max(\"age\") FROM \"readers\")) ORDER BY \"age\" DESC NULLS LAST"},
     {"averge price of diferent genres",
      "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
     {"numbr of loans", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\""},
@@ -319,7 +319,8 @@
     {"How many transfers were delayed?", "SELECT count(*) AS \"transfers\" FROM \"transfers\" WHERE \"delay\" > 0"},
     {"transfers with a delay over 2 hours", ""},
     {"destinations that aren't in the branches table",
-     "SELECT DISTINCT \"transfers\".\"dest\" FROM \"transfers\" WHERE NOT EXISTS (SELECT 1 FROM \"branches\" WHERE \"transfers\".\"dest\" = \"branches\".\"code\") AND \"transfers\".\"dest\" IS NOT NULL ORDER BY \"transfers\".\"dest\" NULLS LAST"},
+     "SELECT DISTINCT \"transfers\".\"dest\" FROM \"transfers\""
+     " WHERE NOT EXISTS (SELECT 1 FROM \"branches\" WHERE \"transfers\".\"dest\" = \"branches\".\"code\") AND \"transfers\".\"dest\" IS NOT NULL ORDER BY \"transfers\".\"dest\" NULLS LAST"},
     {"longest transfer",
      "SELECT \"transfer_id\", \"hours\" FROM \"transfers\" ORDER BY \"hours\" DESC NULLS LAST LIMIT 1"},
     {"branches older than 20 years", "SELECT \"code\", \"branch_name\" FROM \"branches\" WHERE \"year\" < 2006"},
@@ -337,7 +338,8 @@
      "\"average_bound_copies_minus_paper_copies\" FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY "
      "\"supplier_name\""},
     {"What is the most common genre of books by Tove Jansson?",
-     "SELECT \"books\".\"genre\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL GROUP BY \"books\".\"genre\" ORDER BY count(*) DESC NULLS LAST, \"books\".\"genre\" LIMIT 1"},
+     "SELECT \"books\".\"genre\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""
+     " WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL GROUP BY \"books\".\"genre\" ORDER BY count(*) DESC NULLS LAST, \"books\".\"genre\" LIMIT 1"},
     {"readers in the same city", ""},
     {"share of loans not renewed by librarian",
      "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE NOT \"renewed\") / count(*), 2) AS \"percent\" FROM "

@@ -253,9 +253,10 @@ static void render_average(render *r, const ask_filter *f) {
 }
 
 static void render_least_most(render *r, const ask_filter *f) {
-    render_column(r, f->column);
     for (int most = 0; most < 2; most++) {
-        render_text(r, most ? ", (SELECT max(" : " IN ((SELECT min(");
+        render_text(r, most ? " OR " : "(");
+        render_column(r, f->column);
+        render_text(r, most ? " = (SELECT max(" : " = (SELECT min(");
         lh_buf_sql_identifier(r->into, render_column_of(r, f->column)->name);
         render_text(r, ") FROM ");
         render_table(r, f->column.table);
