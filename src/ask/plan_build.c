@@ -248,6 +248,9 @@ static void build_order(plan_state *p) {
          each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
                 p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
     plan_measure(p, sum ? ASK_SUM : p->plan.descending ? ASK_MAX : ASK_MIN, by);
+    if (!sum && p->extreme_hints && lh_str_starts(lh_str_from(p->extreme_hints), LH_STR("price")) &&
+        plan_has(p->entity_column))
+        p->penalty += 0.25; /* the cheapest garage: on average, or once? */
     if (each) { /* the longest loan of each librarian: one for each, in no order */
         p->plan.ordered = false;
         p->plan.order_column = PLAN_NONE;
@@ -473,7 +476,9 @@ static void build_list(plan_state *p) {
 static int build_leads(const plan_state *p, ask_ref column) {
     for (size_t k = 0; k < p->schema->key_count; k++) {
         const ask_key *key = &p->schema->keys[k];
-        bool role = !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name);
+        bool role = plan_column(p, key->to)->shape.len &&
+                    lh_str_find(plan_column(p, key->to)->shape, '0') < plan_column(p, key->to)->shape.len &&
+                    !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name);
         if (plan_same(key->from, column) && column.table == p->entity && (role || plan_numeric(plan_column(p, column))))
             return key->to.table;
     }
@@ -693,9 +698,11 @@ static int build_mean_of(const plan_state *p) {
     size_t keys[ASK_PATH_MAX];
     int steps = rows ? ask_path(p->schema, m->column.table, g->column.table, keys) : -1;
     const ask_key *key = steps == 1 ? &p->schema->keys[keys[0]] : NULL;
+    ask_token called = plan_word(key ? p->schema->tables[key->to.table].name.name : LH_STR_NONE);
+    if (key) called.stem = lexicon_stem(p->lex, called.word);
     bool role = key && plan_numeric(plan_column(p, key->from)) && ask_names_key(plan_column(p, key->from)->name) &&
                 !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name) &&
-                !lexicon_column_has(p->lex, key->from, &(ask_token){.kind = ASK_WORD, .word = p->schema->tables[key->to.table].name.name, .one = p->schema->tables[key->to.table].name.name, .stem = lexicon_stem(p->lex, p->schema->tables[key->to.table].name.name)});
+                !lexicon_column_has(p->lex, key->from, &called);
     return steps > 0 && !role ? g->column.table : -1; /* not all staff are servers */
 }
 

@@ -72,7 +72,8 @@ static bool compare_sum(plan_state *p, ask_ref ref) {
     bool verb = false;
     size_t said = 0;
     for (size_t i = p->compare.at > 6 ? p->compare.at - 6 : 0; i < p->compare.at; i++)
-        if (plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold"))
+        if (plan_is_word(p, i,
+                         "total totals totalling spent spend spends paid pay bought earned generated billed sold"))
             verb = true, said = i;
     if (all && verb) plan_doubt_amount(p, ref, &p->tokens[said]);
     ask_filter *f = all && verb ? plan_filter(p, (ask_ref){ref.table, -1}, ASK_COUNTS) : NULL;
@@ -328,6 +329,20 @@ static bool plan_takes_column(const plan_state *p, const plan_choice *column, co
     return !rows || (!one && table->score <= column->score - 0.2);
 }
 
+/* "40 dollars an hour": what that is for, of the words behind the unit. */
+static size_t compare_each(const plan_state *p, size_t unit) {
+    bool money = plan_is_word(p, unit, "dollar dollars usd euro euros eur pound pounds buck bucks");
+    return money && plan_is_word(p, unit + 1, "a an per") && plan_is_word(p, unit + 2, "hour day night week month year")
+               ? 2
+               : 0;
+}
+
+static void compare_close(plan_state *p, const plan_choice *column) {
+    p->penalty += column->match.score < 0.9 ? 0.45 : 0.1; /* of two kinds of hours */
+    plan_note(p, "'%.*s' is taken for the number, not '%.*s'", LH_STR_ARG(plan_column(p, column->match.ref)->name),
+              LH_STR_ARG(plan_column(p, column->other.ref)->name));
+}
+
 /* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
 size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
@@ -338,11 +353,9 @@ size_t plan_resolve(plan_state *p, size_t at) {
         (ask_in(p->tokens[i].word, "of in a different") ||
          (i > at && ask_is(&p->tokens[i - 1], "of") && ask_in(p->tokens[i].word, "our the my their your these those"))))
         i++; /* 5 of our customers */
+    const size_t unit_at = i;
     bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
-    if (is_unit) unit = i + 1 - at;
-    if (is_unit && plan_is_word(p, i, "dollar dollars usd euro euros eur pound pounds buck bucks") &&
-        plan_is_word(p, i + 1, "a an per") && plan_is_word(p, i + 2, "hour day night week month year"))
-        unit += 2; /* 40 dollars an hour */
+    if (is_unit) unit = i + 1 - at + compare_each(p, i);
     int saved = p->fn;
     p->fn = -1;
     bool subject = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
@@ -359,21 +372,17 @@ size_t plan_resolve(plan_state *p, size_t at) {
             column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
-    column.there = column.there && !(is_unit && i + 1 == at + unit && plan_is_part(p, &column.match)) &&
-                   !(is_unit && i + 1 == at + unit && column.match.score < 0.9 && p->entity >= 0 &&
-                     column.match.ref.table != p->entity && column.match.words == 1); /* 30 days: no other row's terms */
+    column.there =
+        column.there && !(is_unit && i == unit_at && plan_is_part(p, &column.match)) &&
+        !(is_unit && i == unit_at && column.match.score < 0.9 && p->entity >= 0 &&
+          column.match.ref.table != p->entity && column.match.words == 1); /* 30 days: no other row's terms */
     if (at > 1 && plan_is_word(p, at - 2, "within") && is_unit) plan_doubt(p, p->tokens[at - 2].raw);
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
     if (open) return open;
     if (plan_takes_column(p, &column, &table, subject)) {
-        if (column.close) {
-            p->penalty += column.match.score < 0.9 ? 0.45 : 0.1; /* of two kinds of hours */
-            plan_note(p, "'%.*s' is taken for the number, not '%.*s'",
-                      LH_STR_ARG(plan_column(p, column.match.ref)->name),
-                      LH_STR_ARG(plan_column(p, column.other.ref)->name));
-        }
-        if (is_unit) plan_scale(p, column.match.ref, &p->tokens[at + unit - 1]);
+        if (column.close) compare_close(p, &column);
+        if (is_unit) plan_scale(p, column.match.ref, &p->tokens[unit_at]);
         plan_compare_column(p, column.match.ref);
         return i + column.match.words - at;
     }
@@ -383,7 +392,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
     }
     if (subject) {
         plan_place_subject(p);
-        if (is_unit) plan_scale(p, p->mentioned[p->subject].ref, &p->tokens[at + unit - 1]);
+        if (is_unit) plan_scale(p, p->mentioned[p->subject].ref, &p->tokens[unit_at]);
         plan_compare_column(p, p->mentioned[p->subject].ref);
         return unit;
     }

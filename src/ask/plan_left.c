@@ -281,7 +281,8 @@ static void left_flags(plan_state *p) {
     if (flags) plan_doubt(p, p->tokens[0].raw);
     size_t first = 0;
     while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
-    if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->column_count)
+    if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->mean_of_rows &&
+        !plan->column_count)
         plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
 }
 

@@ -386,15 +386,12 @@ static bool mention_is_role(const plan_state *p, const lexicon_match *value, con
            lh_str_starts(plan_column(p, column->ref)->name, p->tokens[at].one);
 }
 
-/* The table, column or value at a place; how many words it takes. */
-size_t plan_mention(plan_state *p, size_t at) {
-    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
-                value = plan_best_value(p, at);
-    int done = -1;
+/* "order amount", "tickets sold": what is said is a number of the table's rows. How many words it takes. */
+static size_t mention_number(plan_state *p, const plan_choice *table, const plan_choice *column, size_t at) {
     lexicon_match amount;
-    if (plan_is_amount_of(p, &table, at, &amount) && !(column.there && column.match.words >= amount.words))
+    if (plan_is_amount_of(p, table, at, &amount) && !(column->there && column->match.words >= amount.words))
         return plan_on_column(p, &amount, at), amount.words;
-    if (plan_is_pieces(p, &table, at, &amount) && (p->fn >= 0 || p->extreme)) {
+    if (plan_is_pieces(p, table, at, &amount) && (p->fn >= 0 || p->extreme)) {
         plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, amount.ref)->name));
         if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
         plan_on_column(p, &amount, at);
@@ -402,7 +399,14 @@ size_t plan_mention(plan_state *p, size_t at) {
             if (plan_is_word(p, i, "sold bought purchased ordered booked")) p->pieces_at = i;
         return 1;
     }
-    if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    return 0;
+}
+
+/* Words that a value is called by, too, but which mean the table or the column here. */
+static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column,
+                                const plan_choice *of_value, size_t at) {
+    const plan_choice table = *of_table, column = *of_column;
+    plan_choice value = *of_value;
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
     if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
         (p->grouping || value.match.ref.table == table.match.ref.table))
@@ -417,26 +421,14 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (value.there && column.there && p->lead == LEAD_WHEN && plan_temporal(plan_column(p, column.match.ref)) &&
         column.match.ref.table != value.match.ref.table && column.match.ref.table == p->row_by.table)
         value.there = false; /* when was Ann hired: of her own date */
-    if (mention_on_denied(p, &value, at)) return 1;
-    if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
-    if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
-    if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
-    if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) &&
-        plan_elsewhere(p, value.match.ref.table))
-        column.there = false;
-    if (p->lead == LEAD_WHO && p->entity < 0 && p->without && (table.there || column.there))
-        mention_who_of(p, table.there && table.match.score >= 0.9 ? table.match.ref.table
-                          : column.there                          ? column.match.ref.table
-                                                                  : -1);
-    mention_prefer_date(p, &column, at);
-    if (column.there && mention_is_deed(p, &column.match, at)) return 1;
-    if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
-    bool deed = plan_is_word(p, at, "sold bought") ||
-                (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
-    if (deed && mention_is_done(p, at, &done)) {
-        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(p->schema->tables[done].shown));
-        return plan_on_other(p, done), 1;
-    }
+    return !value.there;
+}
+
+/* Which of the three it is: how well each fits. */
+static void mention_weigh(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column,
+                          const plan_choice *of_value, size_t at, double *ret_table, double *ret_column,
+                          double *ret_value) {
+    const plan_choice table = *of_table, column = *of_column, value = *of_value;
     size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
            v = value.there ? value.score + 0.1 : 0;
@@ -458,6 +450,42 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
         v -= 0.3; /* openings, not open */
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
+    *ret_table = t;
+    *ret_column = c;
+    *ret_value = v;
+}
+
+/* The table, column or value at a place; how many words it takes. */
+size_t plan_mention(plan_state *p, size_t at) {
+    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
+                value = plan_best_value(p, at);
+    int done = -1;
+    size_t number = mention_number(p, &table, &column, at);
+    if (number) return number;
+    if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    if (value.there && mention_is_no_value(p, &table, &column, &value, at)) value.there = false;
+    if (mention_on_denied(p, &value, at)) return 1;
+    if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
+    if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
+    if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
+    if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) &&
+        plan_elsewhere(p, value.match.ref.table))
+        column.there = false;
+    if (p->lead == LEAD_WHO && p->entity < 0 && p->without && (table.there || column.there))
+        mention_who_of(p, table.there && table.match.score >= 0.9 ? table.match.ref.table
+                          : column.there                          ? column.match.ref.table
+                                                                  : -1);
+    mention_prefer_date(p, &column, at);
+    if (column.there && mention_is_deed(p, &column.match, at)) return 1;
+    if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
+    bool deed = plan_is_word(p, at, "sold bought") ||
+                (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
+    if (deed && mention_is_done(p, at, &done)) {
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(p->schema->tables[done].shown));
+        return plan_on_other(p, done), 1;
+    }
+    double t, c, v;
+    mention_weigh(p, &table, &column, &value, at, &t, &c, &v);
     if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);
     if (t >= c && t > 0) {
         if (table.match.score < 0.9) {

@@ -101,7 +101,7 @@ bool plan_is_reporting(const plan_state *p, size_t at) {
 
 size_t plan_compare_role(plan_state *p, size_t at) {
     bool more = plan_is_word(p, at, "more higher larger greater better"), less = plan_is_word(p, at, "less lower fewer");
-    size_t role = at + 3;
+    size_t role = at + 3 + plan_is_word(p, at + 3, "own");
     if ((!more && !less) || !plan_is_word(p, at + 1, "than") || !plan_is_word(p, at + 2, "their his her the")) return 0;
     const ask_key *key = role_key(p, role);
     if (!key || (p->entity >= 0 && p->entity != key->from.table)) return 0;

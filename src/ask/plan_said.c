@@ -157,40 +157,10 @@ static bool said_is_verb(const plan_state *p, size_t at) {
     return plan_is_word(p, at, "single") && at && plan_is_word(p, at - 1, "a") && p->not;
 }
 
-/* "who earn more than their manager": of the row to which theirs refers. How many words. */
-static size_t said_than_own(plan_state *p, size_t at) {
-    size_t next = at + 2, from = at;
-    bool more = plan_is_word(p, at, "more higher"), less = plan_is_word(p, at, "less lower");
-    if ((!more && !less) || !plan_is_word(p, at + 1, "than") || p->entity < 0) return 0;
-    while (plan_is_word(p, next, "their his her own the")) next++;
-    for (size_t k = 0; next < p->count && k < p->schema->key_count; k++) {
-        const ask_key *key = &p->schema->keys[k];
-        if (key->from.table != p->entity || key->to.table != p->entity ||
-            !plan_is_word(p, next, "manager managers boss bosses supervisor supervisors superior mentor") ||
-            !plan_called(p, key->from, "manager supervisor boss lead reports superior mentor"))
-            continue;
-        ask_ref pay = {p->entity, -1};
-        bool said = p->subject >= 0 && !p->mentioned[p->subject].placed && p->mentioned[p->subject].ref.table == p->entity;
-        while (from && from + 5 > at && !plan_is_word(p, from, "earn earns earning make makes making paid")) from--;
-        if (said && plan_numeric(plan_column(p, p->mentioned[p->subject].ref))) pay = p->mentioned[p->subject].ref;
-        else if (plan_is_word(p, from, "earn earns earning make makes making paid"))
-            pay = plan_hinted(p, p->entity, "salary wage pay earnings income", true);
-        ask_filter *f = plan_has(pay) ? plan_filter(p, pay, more ? ASK_GT : ASK_LT) : NULL;
-        if (!f) return 0;
-        plan_place(p, pay);
-        f->other = pay;
-        f->via = key->from;
-        f->way = key->to;
-        return next + 1 - at;
-    }
-    return 0;
-}
-
 size_t plan_said(plan_state *p, size_t at) {
     size_t n = 0;
     if (p->tokens[at].kind != ASK_WORD) return 0;
     if (said_is_verb(p, at)) return 1;
-    if ((n = said_than_own(p, at))) return n;
     if (at < 12 && at == said_first(p) && said_is_order(p, at)) return plan_doubt(p, p->tokens[at].raw), 1;
     if (said_is_agent(p, at) || said_is_second(p, at) || said_is_people(p, at) || said_is_marked(p, at)) return 1;
     if ((n = said_pay(p, at)) || (n = said_date_of(p, at))) return n;

@@ -160,11 +160,8 @@ static bool value_joins(plan_state *p, const lexicon_match *m, ask_ref way) {
     return false;
 }
 
-void plan_on_value(plan_state *p, const plan_choice *choice) {
-    const lexicon_match found = value_alternative(p, &choice->match), *m = &found;
-    const ask_column *column = plan_column(p, m->ref);
-    lh_str text = column->values[m->value];
-    size_t next = p->at + m->words;
+/* "by phone", "each sales rep": a value where a group is asked for. */
+static void value_in_group(plan_state *p, const lexicon_match *m, size_t next) {
     plan_choice rows = p->grouping && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
     bool whose = rows.there && p->tokens[next - 1].possessive; /* each of Acme's orders */
     if (!rows.there || rows.match.score < 0.9 ||
@@ -177,6 +174,27 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
             p->penalty += 0.25; /* tips by server: of each of them, or by that role */
         p->grouping = false;
     }
+}
+
+/* Of what is denied elsewhere it is not known whether what else was said holds, too. */
+static void value_denied(plan_state *p, const lexicon_match *m, lh_str text) {
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        const ask_filter *said = &p->plan.filters[i];
+        if (said->scope + 1 != p->scope || said->not|| said->column.table == m->ref.table || said->op == ASK_EXISTS ||
+            !plan_elsewhere(p, said->column.table) || plan_distance(p, said->column.table, m->ref.table) > 2)
+            continue;
+        p->penalty += 0.25; /* headlined in Chicago, but not in Cleveland: as what? */
+        plan_note(p, "'%.*s' is asked of all of theirs, whatever else was said of them", LH_STR_ARG(text));
+        break;
+    }
+}
+
+void plan_on_value(plan_state *p, const plan_choice *choice) {
+    const lexicon_match found = value_alternative(p, &choice->match), *m = &found;
+    const ask_column *column = plan_column(p, m->ref);
+    lh_str text = column->values[m->value];
+    size_t next = p->at + m->words;
+    value_in_group(p, m, next);
     if (choice->close && choice->other.ref.table != m->ref.table && p->entity < 0 && p->focus < 0 && p->main_table < 0)
         p->coin = true; /* welders: of candidates, or of jobs */
     plan_place(p, m->ref);
@@ -202,15 +220,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
             none->column.table = m->ref.table;
     }
     if (elsewhere) plan_apart(p, m->ref.table);
-    for (size_t i = 0; i < p->plan.filter_count && elsewhere && p->scope; i++) {
-        const ask_filter *said = &p->plan.filters[i];
-        if (said->scope + 1 != p->scope || said->not || said->column.table == m->ref.table || said->op == ASK_EXISTS ||
-            !plan_elsewhere(p, said->column.table) || plan_distance(p, said->column.table, m->ref.table) > 2)
-            continue;
-        p->penalty += 0.25; /* headlined in Chicago, but not in Cleveland: as what? */
-        plan_note(p, "'%.*s' is asked of all of theirs, whatever else was said of them", LH_STR_ARG(text));
-        break;
-    }
+    if (elsewhere && p->scope) value_denied(p, m, text);
     if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
         ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
         if (none) none->not = true;

@@ -54,8 +54,7 @@ static const ask_column *render_column_of(const render *r, ask_ref ref) {
 
 static void render_alias(render *r, int table) { lh_buf_sql_identifier(r->into, r->schema->tables[table].shown); }
 
-/* Its name, with the namespace where that has to be said. */
-static bool render_name(render *r, int table) {
+static void render_table(render *r, int table) {
     const ask_table *of = &r->schema->tables[table];
     lh_str rest = of->name.namespace_;
     bool same = lh_str_eq(of->shown, of->name.name);
@@ -64,11 +63,7 @@ static bool render_name(render *r, int table) {
         lh_buf_char(r->into, '.');
     }
     lh_buf_sql_identifier(r->into, of->name.name);
-    return same;
-}
-
-static void render_table(render *r, int table) {
-    if (!render_name(r, table)) render_text(r, " AS "), render_alias(r, table);
+    if (!same) render_text(r, " AS "), render_alias(r, table);
 }
 
 static void render_column(render *r, ask_ref ref) {
@@ -257,25 +252,11 @@ static void render_average(render *r, const ask_filter *f) {
     lh_buf_char(r->into, ')');
 }
 
-/* The same of the row of the same table to which `via` leads: more than their manager. */
-static void render_own(render *r, const ask_filter *f) {
-    render_text(r, render_op(f->op));
-    render_text(r, "(SELECT own.");
-    lh_buf_sql_identifier(r->into, render_column_of(r, f->other)->name);
-    render_text(r, " FROM ");
-    (void)render_name(r, f->column.table);
-    render_text(r, " AS own WHERE own.");
-    lh_buf_sql_identifier(r->into, render_column_of(r, f->way)->name);
-    render_text(r, " = ");
-    render_alias(r, f->via.table), lh_buf_char(r->into, '.');
-    lh_buf_sql_identifier(r->into, render_column_of(r, f->via)->name);
-    lh_buf_char(r->into, ')');
-}
-
 static void render_least_most(render *r, const ask_filter *f) {
-    render_column(r, f->column);
     for (int most = 0; most < 2; most++) {
-        render_text(r, most ? ", (SELECT max(" : " IN ((SELECT min(");
+        render_text(r, most ? " OR " : "(");
+        render_column(r, f->column);
+        render_text(r, most ? " = (SELECT max(" : " = (SELECT min(");
         lh_buf_sql_identifier(r->into, render_column_of(r, f->column)->name);
         render_text(r, ") FROM ");
         render_table(r, f->column.table);
@@ -358,8 +339,7 @@ static void render_condition(render *r, const ask_filter *f) {
     case ASK_LE:
     case ASK_BETWEEN:
         render_column(r, f->column);
-        if (f->other.column >= 0 && f->via.column >= 0) render_own(r, f);
-        else if (f->other.column >= 0) render_text(r, render_op(f->op)), render_column(r, f->other);
+        if (f->other.column >= 0) render_text(r, render_op(f->op)), render_column(r, f->other);
         else if (f->average) render_average(r, f);
         else render_compare(r, f->op, f->numbers);
         break;
