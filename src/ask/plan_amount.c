@@ -4,6 +4,10 @@
 bool plan_sums(lh_str name) {
     if (lh_str_starts(name, LH_STR("unit"))) return false; /* a price */
     while (name.len && !((name.ptr[name.len - 1] | 0x20) >= 'a' && (name.ptr[name.len - 1] | 0x20) <= 'z')) name.len--;
+    for (lh_str rest = LH_STR("_usd _eur _gbp _chf _cad _aud _dollars _euros"); rest.len;) { /* of which currency */
+        lh_str unit = lh_str_split(&rest, ' ');
+        if (lh_str_ends(name, unit)) name.len -= unit.len;
+    }
     for (lh_str rest = LH_STR(
              "amt amount revenue sales quantity qty hours total turnover days nights units cost costs expense expenses");
          rest.len;) {

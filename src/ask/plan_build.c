@@ -783,6 +783,22 @@ static void build_compared(plan_state *p) {
     }
 }
 
+/* "crops not planted in 2026": there is no planting of then, rather than one of another time. */
+static void build_not_then(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        ask_filter *f = &plan->filters[i];
+        bool rows = false;
+        if (f->op != ASK_IN_TIME || !f->not || !plan_elsewhere(p, f->column.table)) continue;
+        for (size_t k = 0; k < plan->filter_count; k++)
+            rows |= plan->filters[k].column.table == f->column.table && plan->filters[k].op == ASK_EXISTS;
+        if (rows) continue;
+        f->not = false;
+        ask_filter *none = plan_filter(p, (ask_ref){plan->filters[i].column.table, -1}, ASK_EXISTS);
+        if (none) none->not = true, none->scope = plan->filters[i].scope;
+    }
+}
+
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
@@ -814,6 +830,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(plan_times(p, err));
     LH_TRY(plan_times_said(p, err));
+    build_not_then(p);
     build_list(p);
     build_names(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;

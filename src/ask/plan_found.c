@@ -327,6 +327,14 @@ static bool plan_on_mean(plan_state *p, int table, size_t next) {
     bool per = next < p->count &&
                (ask_is(&p->tokens[next], "per") || ask_is(&p->tokens[next], "for") || ask_is(&p->tokens[next], "by"));
     if (p->fn != ASK_AVG || p->lead == LEAD_LIST || !per) return false;
+    ask_ref amount = p->tokens[next - 1].plural ? PLAN_NONE : plan_money(p, table);
+    if (plan_has(amount)) { /* the average bill per branch: how large it is */
+        plan_measure(p, ASK_AVG, amount);
+        plan_note(p, "the average is that of '%.*s'", LH_STR_ARG(plan_column(p, amount)->name));
+        p->fn = -1;
+        p->focus = table;
+        return true;
+    }
     p->mean = true;
     p->fn = -1;
     plan_measure(p, ASK_COUNT, (ask_ref){table, -1});

@@ -78,6 +78,13 @@ static void joined_age(ask_token *t) {
     t->number = (double)number;
 }
 
+/* "phone no. of", "order no. 17": a number, not that there is none. */
+static void joined_no(ask_token *t, size_t count, size_t at) {
+    bool dot = t[at].kind == ASK_WORD && ask_in(t[at].word, "no nr") && at + 1 < count &&
+               t[at].raw.ptr[t[at].raw.len] == '.' && t[at + 1].kind != ASK_STOP;
+    if (dot) t[at].word = t[at].one = t[at].stem = LH_STR("number");
+}
+
 size_t plan_join(ask_token *t, size_t count, lh_arena *arena) {
     size_t kept = 0;
     for (size_t at = 0; at < count;) {
@@ -89,6 +96,7 @@ size_t plan_join(ask_token *t, size_t count, lh_arena *arena) {
         }
         if (at && t[at].kind == ASK_WORD && ask_in(t[at - 1].word, "under over")) joined_age(&t[at]);
         n = joined_number(t, count, at, &number, &scale);
+        joined_no(t, count, at);
         t[kept] = t[at];
         if (n) {
             ask_token *made = &t[kept];

@@ -61,6 +61,19 @@ static bool label_is_own_name(lh_str table, lh_str column) {
     return false;
 }
 
+/* The crop of crops, where it is unique; call_name, what animals are called. */
+static ask_ref label_itself(const plan_state *p, int table) {
+    const ask_table *of = &p->schema->tables[table];
+    lh_str one = lh_str_ends(of->name.name, LH_STR("s")) ? lh_str_sub(of->name.name, 0, of->name.name.len - 1) : of->name.name;
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_column *column = &of->columns[c];
+        bool called = (lh_str_eq_nocase(column->name, one) && column->key) || lh_str_eq_nocase(column->name, LH_STR("call_name")) ||
+                      lh_str_eq_nocase(column->name, LH_STR("common_name"));
+        if (column->type == ASK_TEXT && called) return (ask_ref){table, (int)c};
+    }
+    return PLAN_NONE;
+}
+
 /* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
     static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
@@ -82,7 +95,7 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
     into[0] = label_named(p, table, "first_name");
     into[1] = label_named(p, table, "last_name");
     if (plan_has(into[0]) && plan_has(into[1])) return 2;
-    if (plan_has(into[0] = label_other_name(p, table))) return 1;
+    if (plan_has(into[0] = label_other_name(p, table)) || plan_has(into[0] = label_itself(p, table))) return 1;
     if (plan_has(into[0] = plan_key(p, table))) return *ret_key = true, 1;
     for (size_t c = 0; c < of->column_count; c++)
         if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;

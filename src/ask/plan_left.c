@@ -196,11 +196,13 @@ static void left_measures(plan_state *p) {
 /* "the total", "the average": what was said has an aggregate of its kind. */
 static bool left_has(const plan_state *p, ask_fn fn) {
     const ask_plan *plan = &p->plan;
+    bool how_much = false;
+    for (size_t i = 0; i < p->count; i++) how_much |= plan_is_word(p, i, "how") && plan_is_word(p, i + 1, "much");
     bool has = fn == ASK_AVG && (p->mean || plan->mean_of_groups || plan->mean_of_rows),
          row = fn == ASK_SUM && plan->column_count > 0;
     for (size_t i = 0; i < plan->measure_count; i++) {
         const ask_measure *m = &plan->measures[i];
-        has |= m->fn == fn || (fn == ASK_SUM && (m->fn >= ASK_SHARE || !p->how_much));
+        has |= m->fn == fn || (fn == ASK_SUM && (m->fn >= ASK_SHARE || !how_much));
     }
     for (size_t i = 0; i < plan->filter_count; i++) {
         const ask_filter *f = &plan->filters[i];
@@ -279,11 +281,48 @@ static void left_flags(plan_state *p) {
     bool flags = p->lead == LEAD_WHO && plan->column_count && plan->distinct && !plan->measure_count;
     for (size_t i = 0; i < plan->column_count; i++) flags &= plan_column(p, plan->columns[i])->type == ASK_BOOL;
     if (flags) plan_doubt(p, p->tokens[0].raw);
+    bool dates = plan->column_count && plan->distinct && !plan->measure_count && p->entity_plural == false; /* members: no list of days */
+    for (size_t i = 0; i < plan->column_count; i++)
+        dates &= plan_temporal(plan_column(p, plan->columns[i])) && !plan_called(p, plan->columns[i], "date day time") &&
+                 plan_has(p->entity_column);
+    if (dates && p->lead == LEAD_WHICH) p->penalty += 0.3;
     size_t first = 0;
     while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
     if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->mean_of_rows &&
         !plan->column_count)
         plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
+}
+
+/* A time that is said of people is hardly that of their birth or hire, where nothing speaks of that: "vets who did no surgery in 2026". */
+static void left_dates_of_people(plan_state *p) {
+    static const char dates[] = "hire hired join joined since birth born dob birthday birthdate";
+    bool said = false;
+    for (size_t i = 0; i < p->count; i++)
+        said |= p->tokens[i].kind == ASK_WORD &&
+                (ask_in(p->tokens[i].one, dates) || ask_in(p->tokens[i].word, dates) ||
+                 plan_is_word(p, i, "start started began begin new newest newcomers recruit recruited signed registered added "
+                                    "member members membership age aged older younger old young hires hiring joining came"));
+    for (size_t i = 0; i < p->plan.filter_count && !said; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        if (f->op != ASK_IN_TIME || f->stated || !plan_has(f->column) || !plan_is_people(p, f->column.table) ||
+            !plan_called(p, f->column, dates))
+            continue;
+        p->penalty += 0.3;
+        plan_note(p, "the time is taken for that of '%.*s'", LH_STR_ARG(plan_column(p, f->column)->name));
+        return;
+    }
+}
+
+/* What was asked and is no part of the plan: a second number behind the first, a column twice. */
+static void left_second(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    for (size_t i = 1; i + 3 < p->count; i++)
+        if (plan_is_word(p, i, "how") && plan_is_word(p, i + 1, "many much") && plan_is_word(p, i + 2, "of") &&
+            plan_is_word(p, i + 3, "those them these which whom"))
+            plan_doubt(p, p->tokens[i + 3].raw);
+    for (size_t i = 0; i < plan->column_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (plan_same(plan->columns[i], plan->columns[k])) plan_doubt(p, plan_column(p, plan->columns[i])->name);
 }
 
 /* "did it make its goal": a row does not say whether it did. */
@@ -304,6 +343,8 @@ void plan_left(plan_state *p) {
     left_senseless(p);
     left_flags(p);
     left_did(p);
+    left_dates_of_people(p);
+    left_second(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;
     if (p->where) left_where(p);
