@@ -281,16 +281,39 @@ static void left_flags(plan_state *p) {
     bool flags = p->lead == LEAD_WHO && plan->column_count && plan->distinct && !plan->measure_count;
     for (size_t i = 0; i < plan->column_count; i++) flags &= plan_column(p, plan->columns[i])->type == ASK_BOOL;
     if (flags) plan_doubt(p, p->tokens[0].raw);
-    bool dates = plan->column_count && plan->distinct && !plan->measure_count && p->entity_plural == false; /* members: no list of days */
-    for (size_t i = 0; i < plan->column_count; i++)
-        dates &= plan_temporal(plan_column(p, plan->columns[i])) && !plan_called(p, plan->columns[i], "date day time") &&
-                 plan_has(p->entity_column);
-    if (dates && p->lead == LEAD_WHICH) p->penalty += 0.3;
+    bool days = plan->column_count && plan->distinct && !plan->measure_count; /* which members: no list of days */
+    for (size_t i = 0; i < plan->column_count; i++) days &= plan_temporal(plan_column(p, plan->columns[i]));
+    for (size_t i = 0; i < p->count; i++)
+        days &= !plan_is_word(p, i, "when day days date dates time times month months year years week weeks");
+    if (days && p->lead == LEAD_WHICH) p->penalty += 0.3;
     size_t first = 0;
     while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
     if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->mean_of_rows &&
         !plan->column_count)
         plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
+}
+
+/* "has bill 5 been paid", of one row: what it is, rather than the row, or none. */
+static void left_whether(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (!plan_is_word(p, 0, "is was has have are were did does") || p->row_of < 0 || p->row_filter < 0 ||
+        plan->filter_count != 2 || p->row_filter > 1 || plan->measure_count)
+        return;
+    const ask_filter *f = &plan->filters[1 - p->row_filter];
+    bool state = f->op == ASK_EQ || f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE || f->op == ASK_IS_NULL ||
+                 f->op == ASK_NOT_NULL;
+    if (!state || !plan_has(f->column) || f->column.table != p->row_of ||
+        plan->filters[p->row_filter].column.table != p->row_of)
+        return;
+    ask_ref label[2], what = f->column;
+    bool key = false;
+    size_t n = plan_label(p, p->row_of, label, 2, &key);
+    if (p->row_filter == 1) plan->filters[0] = plan->filters[1];
+    plan->filter_count = 1;
+    p->row_filter = 0;
+    plan->column_count = 0;
+    for (size_t i = 0; i < n; i++) plan->columns[plan->column_count++] = label[i];
+    plan->columns[plan->column_count++] = what;
 }
 
 /* A time that is said of people is hardly that of their birth or hire, where nothing speaks of that: "vets who did no surgery in 2026". */
@@ -311,6 +334,31 @@ static void left_dates_of_people(plan_state *p) {
         plan_note(p, "the time is taken for that of '%.*s'", LH_STR_ARG(plan_column(p, f->column)->name));
         return;
     }
+}
+
+/* How many keys lead from rows of the table to the entity and to the other table; 99: none do. */
+static int left_between(const plan_state *p, int table, int other) {
+    int a = ask_path(p->schema, table, p->entity, NULL), b = ask_path(p->schema, table, other, NULL);
+    return a >= 0 && b >= 0 ? a + b : 99;
+}
+
+/* "growers who plant both A and B", where a nearer table than that of the planting leads to A: is it meant? */
+static void left_nearer(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count; i++)
+        for (size_t k = 0; k < plan->filter_count; k++) {
+            const ask_filter *rows = &plan->filters[i], *f = &plan->filters[k];
+            bool apart = (rows->op == ASK_EXISTS || rows->op == ASK_NOT_NULL) && !rows->not && f->op == ASK_EQ &&
+                         plan_elsewhere(p, rows->column.table) && plan_elsewhere(p, f->column.table) &&
+                         rows->column.table != f->column.table;
+            int via = apart ? left_between(p, rows->column.table, f->column.table) : 99;
+            for (int t = 0; t < (int)p->schema->table_count && via < 99; t++)
+                if (left_between(p, t, f->column.table) < via) {
+                    p->penalty += 0.3;
+                    plan_note(p, "several tables lead from one to the other");
+                    return;
+                }
+        }
 }
 
 /* What was asked and is no part of the plan: a second number behind the first, a column twice. */
@@ -342,9 +390,11 @@ void plan_left(plan_state *p) {
     left_measures(p);
     left_senseless(p);
     left_flags(p);
+    left_whether(p);
     left_did(p);
     left_dates_of_people(p);
     left_second(p);
+    left_nearer(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;
     if (p->where) left_where(p);

@@ -489,7 +489,7 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);
     if (t >= c && t > 0) {
         if (table.match.score < 0.9) {
-            p->penalty += 0.05;
+            p->penalty += deed && p->not ? 0.3 : 0.05; /* never inspected: without an inspector? */
             plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
                       LH_STR_ARG(p->schema->tables[table.match.ref.table].shown));
         }
