@@ -473,6 +473,8 @@ static size_t plan_step(plan_state *p, size_t at) {
         (!(plan_filler(t) && (t->word.len < 4 || !plan_is_known(p, at))) || plan_long_column(p, at)) &&
         (n = plan_mention(p, at)))
         return n;
+    if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 && p->tokens[at + 1].plural)
+        p->penalty += 0.25, plan_note(p, "which of them are current is not known");
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;

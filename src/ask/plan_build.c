@@ -253,6 +253,8 @@ static void build_order(plan_state *p) {
          each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
                 p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
     plan_measure(p, sum ? ASK_SUM : p->plan.descending ? ASK_MAX : ASK_MIN, by);
+    if (!sum && p->extreme_hints && lh_str_starts(lh_str_from(p->extreme_hints), LH_STR("price")) && plan_has(p->entity_column))
+        p->penalty += 0.25; /* the cheapest garage: on average, or once? */
     if (each) { /* the longest loan of each librarian: one for each, in no order */
         p->plan.ordered = false;
         p->plan.order_column = PLAN_NONE;

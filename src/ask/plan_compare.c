@@ -72,7 +72,7 @@ static bool compare_sum(plan_state *p, ask_ref ref) {
     bool verb = false;
     size_t said = 0;
     for (size_t i = p->compare.at > 6 ? p->compare.at - 6 : 0; i < p->compare.at; i++)
-        if (plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold"))
+        if (plan_is_word(p, i, "total totals totalling spent spend spends paid pay bought earned generated billed sold"))
             verb = true, said = i;
     if (all && verb) plan_doubt_amount(p, ref, &p->tokens[said]);
     ask_filter *f = all && verb ? plan_filter(p, (ask_ref){ref.table, -1}, ASK_COUNTS) : NULL;

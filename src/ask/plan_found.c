@@ -298,6 +298,8 @@ void plan_on_other(plan_state *p, int table) {
     p->lead_open = false;
     if (p->pair && plan_elsewhere(p, table)) p->pair = 0; /* both loans and fines */
     plan_way_back(p, table);
+    if (p->at && plan_is_word(p, p->at - 1, "in under") && !p->tokens[p->at].plural && plan_elsewhere(p, table))
+        p->penalty += 0.25, plan_note(p, "whether it is so now is not known"); /* vehicles in repair */
     if (p->entity == table) {
         p->focus = table;
         return;
@@ -369,6 +371,9 @@ static bool plan_on_rows_of(plan_state *p, int table, size_t words, size_t at) {
 static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
     if (p->share) p->parts_before = p->plan.filter_count;
     if (p->fn == ASK_SUM && !p->tokens[at + words - 1].plural) plan_doubt(p, p->tokens[at].raw); /* the total of one */
+    if (p->fn == ASK_SUM && !p->ordering &&
+        ask_in(p->tokens[at + words - 1].one, "fine charge payment expense invoice fee cost refund donation tip bonus sale deposit"))
+        p->penalty += 0.25, plan_note(p, "'%.*s' are counted", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60))); /* or their amounts */
     size_t made = plan_measure(p,
                                p->share      ? ASK_SHARE
                                : p->distinct ? ASK_COUNT_DISTINCT
@@ -478,7 +483,7 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.45;
     if (p->share && fn == ASK_SUM && p->fn == ASK_COUNT) fn = ASK_SHARE; /* of the whole amount */
     if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
-    if (fn == ASK_COUNT_DISTINCT && column->type == ASK_BOOL && !p->distinct) p->penalty += 0.45;
+    if ((fn == ASK_COUNT_DISTINCT || p->fn == ASK_SUM) && column->type == ASK_BOOL && !p->distinct) p->penalty += 0.45;
     if (p->extreme && p->plan.order_measure < 0) { /* the highest average salary */
         plan_measure(p, fn, ref);
         p->plan.order_measure = (int)p->plan.measure_count - 1;
@@ -659,7 +664,8 @@ static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
 static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
     bool late = next && ask_in(p->tokens[next - 1].word, "late delayed overdue early"),
          waits =
-             p->fn == ASK_COUNT && !p->distinct && (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
+             (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !late)) && !p->distinct &&
+             (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
     plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
     return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
 }

@@ -245,8 +245,10 @@ static size_t form_aggregate(plan_state *p, size_t at) {
         (plan_form_at(p, at, "number of") || plan_form_at(p, at, "numbers of")) &&
         plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
         return 1; /* the phone number of */
-    if (fn == ASK_COUNT && p->value_end == at && at && plan_is_word(p, at, "number numbers") &&
-        !plan_is_word(p, at + 1, "of"))
+    if (fn == ASK_COUNT && at && p->entity >= 0 && p->entity_at + 1 == at && !p->entity_plural &&
+        plan_is_word(p, at, "number numbers"))
+        plan_doubt(p, p->tokens[at].raw); /* the room number of a booking: not how many */
+    if (fn == ASK_COUNT && p->value_end == at && at && plan_is_word(p, at, "number numbers"))
         plan_doubt(p, p->tokens[at].raw); /* phone number, where no column is one: not how many by phone */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
@@ -344,6 +346,8 @@ static size_t form_group(plan_state *p, size_t at) {
     size_t row = 0, n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each",
                              "every", "broken down by", "grouped by", "group by", "split by", "for all", "at each",
                              "from each", "on each", "in every", "within each", "segmented by", "across", "by");
+    if (n && plan_is_word(p, at, "per") && at + 1 < p->count && p->tokens[at + 1].kind == ASK_NUMERAL)
+        return plan_doubt(p, p->tokens[at].raw), n; /* litres per 100 km */
     if (n) {
         bool by = row == 20, across = row == 19 || row == 12;
         size_t ignored = 0;
