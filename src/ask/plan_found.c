@@ -154,7 +154,8 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         double near = plan_near(p, found[i].ref.table),
                score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
         bool whole = false; /* the whole of another name goes before the beginning of this one */
-        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++) whole |= found[k].score >= 0.95 && found[k].words >= found[i].words;
+        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++) 
+            whole |= found[k].score >= 0.95 && found[k].words >= found[i].words && plan_near(p, found[k].ref.table) > -1;
         if (near <= -1 || whole) continue;
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
