@@ -444,6 +444,8 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->focus = table;
         return;
     }
+    if (!has_entity && p->mentioned_count && at > 1 && plan_is_word(p, at - 1, "their its") && plan_is_word(p, at - 2, "and with"))
+        plan_doubt(p, p->tokens[at].raw); /* managers and their accounts: of each several */
     if (!has_entity) {
         p->entity = p->focus = table;
         p->entity_at = at;
