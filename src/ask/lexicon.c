@@ -318,6 +318,8 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"worker", "employee"},
                                            {"result", "outcome"},
                                            {"added add", "created"},
+                                           {"calories calorie", "kcal"},
+                                           {"dish", "item"},
                                            {"postcode", "zip"},
                                            {"show gig concert performance", "event"},
                                            {"act artist musician", "performer"},
@@ -416,6 +418,18 @@ const ask_token *lexicon_value_slip(const lexicon *lex, const ask_token *said) {
                 if (found && !lh_str_eq(found->one, v->words[k].one)) return NULL;
                 found = &v->words[k];
             }
+    return found;
+}
+
+size_t lexicon_value_heads(const lexicon *lex, const ask_token *said, lexicon_match *into, size_t max) {
+    size_t found = 0;
+    for (size_t b = 0; b < BUCKETS && said->plural && said->one.len >= 4; b++)
+        for (const value *v = lex->buckets[b]; v; v = v->next) {
+            const ask_token *last = &v->words[v->count - 1];
+            if (v->count < 2 || last->kind != ASK_WORD || !lh_str_eq(last->one, said->one)) continue;
+            if (found == max) return 0;
+            into[found++] = (lexicon_match){1, 0.9, v->ref, v->index, false};
+        }
     return found;
 }
 
