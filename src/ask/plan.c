@@ -450,7 +450,11 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (p->share && plan_is_paid(p, at)) p->after_verb = true; /* checks settled by card */
     plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
     if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
-    return everyone || (at && at == p->pieces_at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
+    size_t most = at + 1 + plan_is_word(p, at + 1, "the");
+    if (plan_is_word(p, at, "earn earns earned paid makes") && plan_is_word(p, most, "most least") && !plan_is_known(p, at) &&
+        (most + 1 >= p->count || p->tokens[most + 1].kind == ASK_STOP || plan_filler(&p->tokens[most + 1])))
+        return true;
+    return everyone || plan_is_sold(p, at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
            (plan_is_word(p, at, "paid earn earns make makes") && plan_is_word(p, at + 1, "more less") &&
             plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||
            (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") && plan_is_word(p, at + 1, "more less over under"));
@@ -468,7 +472,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_on_quoted(p, at))) return n;
     if (plan_is_reporting(p, at)) return 1;
     if ((n = plan_count_role(p, at))) return n;
-    if ((n = plan_compare_role(p, at)) || (n = plan_owed(p, at))) return n;
+    if ((n = plan_compare_role(p, at)) || (n = plan_owed(p, at)) || (n = plan_how_much_done(p, at))) return n;
     if ((n = plan_ahead(p, at)) || (n = plan_extreme_date(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;

@@ -138,7 +138,8 @@ static void build_mentioned(plan_state *p) {
             lh_str name = plan_column(p, ref)->name;
             bool sum = plan_sums(name);
             plan_measure(p, sum ? ASK_SUM : ASK_AVG, ref);
-            p->penalty += 0.1;
+            bool mean = plan_called(p, ref, "rate price cost salary wage pay score rating age percent duration minutes size");
+            p->penalty += sum || mean ? 0.1 : 0.25; /* days added per project: of each, or all of them? */
             plan_note(p, "'%.*s' is its %s", LH_STR_ARG(name), sum ? "total" : "average");
             continue;
         }
@@ -172,6 +173,10 @@ static lh_code build_by(plan_state *p, int table, ask_ref *ret, lh_error *err) {
         *ret = plan_has(p->date_subject) ? p->date_subject : plan_date(p, table);
     if (!plan_has(*ret) && p->extreme_hints && table >= 0)
         *ret = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
+    if (!plan_has(*ret) && !p->extreme_hints && table >= 0 && !p->mentioned_count &&
+        ask_in(p->extreme_word, "biggest largest smallest highest lowest Biggest Largest Smallest Highest Lowest") &&
+        plan_has(*ret = plan_money(p, table)))
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->extreme_word), LH_STR_ARG(plan_column(p, *ret)->name));
     size_t parts = 0;
     for (size_t i = 0; plan_has(*ret) && i < plan_column(p, *ret)->name.len; i++)
         parts += plan_column(p, *ret)->name.ptr[i] == '_';

@@ -12,7 +12,7 @@ static bool plan_is_part(const plan_state *p, const lexicon_match *column) {
 
 static bool plan_unit(const ask_token *t) {
     return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
-                                                 "euro eur percent pound buck foot feet unit mph");
+                                                 "euro eur percent pound buck foot feet unit mph square sqm sqft");
 }
 
 static const struct {
@@ -254,6 +254,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                  : lh_str_eq(one, LH_STR("hour"))                ? " hours"
                  : lh_str_eq(one, LH_STR("year"))                ? " experience age"
                  : lh_str_eq(one, LH_STR("mph"))                 ? " speed"
+                 : ask_in(one, "square sqm sqft")                ? " area size"
                  : ask_in(one, "foot feet")                      ? " alt altitude elevation height"
                                                                  : "");
         hinted = plan_hinted(p, near, words, true);
@@ -329,6 +330,7 @@ static bool plan_takes_column(const plan_state *p, const plan_choice *column, co
 
 /* "40 dollars an hour": what that is for, of the words behind the unit. */
 static size_t compare_each(const plan_state *p, size_t unit) {
+    if (plan_is_word(p, unit, "square") && plan_is_word(p, unit + 1, "meter meters metre metres foot feet yard yards")) return 1;
     bool money = plan_is_word(p, unit, "dollar dollars usd euro euros eur pound pounds buck bucks");
     return money && plan_is_word(p, unit + 1, "a an per") && plan_is_word(p, unit + 2, "hour day night week month year") ? 2 : 0;
 }

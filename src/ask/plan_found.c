@@ -153,7 +153,9 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         size_t next = at + found[i].words;
         double near = plan_near(p, found[i].ref.table),
                score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
-        if (near <= -1) continue;
+        bool whole = false; /* the whole of another name goes before the beginning of this one */
+        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++) whole |= found[k].score >= 0.95 && found[k].words >= found[i].words;
+        if (near <= -1 || whole) continue;
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
             if (after.there && after.match.score >= 0.9 && after.match.ref.table == found[i].ref.table) score += 0.5;
@@ -277,6 +279,20 @@ static void plan_way_back(plan_state *p, int table) {
     if (ways > 1 && taken < SIZE_MAX) plan_take_key(p, taken);
 }
 
+/* "events and their venues": those are shown, too; of several of each that is not done. */
+static bool plan_and_their(plan_state *p, int table) {
+    ask_ref label[2];
+    bool key = false, said = p->at > 1 && plan_is_word(p, p->at - 1, "their its") && plan_is_word(p, p->at - 2, "and with plus");
+    if (!said || p->not || p->plan.measure_count || p->entity < 0) return false;
+    size_t n = ask_path(p->schema, p->entity, table, NULL) > 0 ? plan_label(p, table, label, 2, &key) : 0;
+    if (!n || p->plan.column_count + n > ASK_COLUMNS_MAX) {
+        plan_doubt(p, p->tokens[p->at].raw);
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) p->plan.columns[p->plan.column_count++] = label[i];
+    return true;
+}
+
 /* A table beside the one that is asked for. */
 void plan_on_other(plan_state *p, int table) {
     p->lead_open = false;
@@ -288,6 +304,7 @@ void plan_on_other(plan_state *p, int table) {
         p->focus = table;
         return;
     }
+    if (plan_and_their(p, table)) return;
     p->focus = table;
     for (size_t i = 0; i < p->plan.filter_count && !p->not; i++) { /* never booked a class: no booking of any */
         ask_filter *none = &p->plan.filters[i];
@@ -514,6 +531,14 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
     }
     plan_choice whose =
         !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
+    if (whose.there && whose.match.score >= 0.9 && whose.match.ref.table == ref.table &&
+        lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* the highest rated class: which one that is */
+        p->order_set = p->plan.ordered = p->lead_open = true;
+        p->plan.order_column = ref;
+        p->plan.descending = p->extreme > 0;
+        if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
+        return;
+    }
     if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
         bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
         p->plan.order_measure = (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,

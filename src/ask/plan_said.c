@@ -23,6 +23,8 @@ static bool said_is_order(const plan_state *p, size_t at) {
                                 "hire fire promote log issue text double merge split reserve charge bill credit renew reopen "
                                 "return ship order invoice";
     const ask_token *next = at + 1 < p->count ? &p->tokens[at + 1] : NULL;
+    plan_choice called = plan_best_table(p, at);
+    if (called.there && called.match.words > 1 && called.match.score >= 0.9) return false; /* change orders */
     if (plan_is_word(p, at, verbs)) return !(ask_is(&p->tokens[at], "mark") && next && next->capital && !next->upper);
     if (!next || !plan_is_word(p, at, nouns)) return false;
     bool thing = plan_is_word(p, at, "order invoice return charge bill credit"); /* order 17, the orders of all */

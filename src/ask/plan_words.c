@@ -40,7 +40,7 @@ void plan_mark_filler(ask_token *token) {
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
                 "received receive handled handle employ employs worked earn earned currently current right overall "
                 "altogether together ones one "
-                "by into out up through under over about within across among per via toward towards during like own such "
+                "found by into out up through under over about within across among per via toward towards during like own such "
                 "show list give tell find display return provide want know need see look calculate compute "
                 "located based live lives living work works working come comes came coming made make makes go goes "
                 "going "
