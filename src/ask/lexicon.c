@@ -65,7 +65,7 @@ static const char *names_long(lh_str word, bool first) {
         {"cap", "capacity"},    {"descr", "description"}, {"addr", "address"}, {"dept", "department"}, {"emp", "employee"},
         {"cust", "customer"},   {"proj", "project"},   {"cnt", "count"},     {"prod", "product"},   {"acct", "account"},
         {"inv", "invoice"},     {"svc", "service"},    {"exp", "expiry"},    {"mgr", "manager"},    {"cat", "category"},
-        {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"},    {"qtr", "quarter"}};
+        {"yrs", "years"}, {"qtr", "quarter"}, {"pmt", "payment"}, {"lvl", "level"}, {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"},    {"qtr", "quarter"}};
     if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
@@ -78,6 +78,8 @@ static lh_code names_add_long(lexicon *lex, names *into, const ask_token *words,
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         const char *whole = names_long(words[i].word, i == 0 && count > 1);
+        bool years = ask_is(&words[i], "exp") && i && ask_in(words[i - 1].word, "yrs yr years year");
+        if (years) whole = "experience"; /* yrs_exp: of what does not expire */
         any |= whole != NULL;
         if (i) lh_buf_char(&name, ' ');
         lh_buf_append(&name, whole ? lh_str_from(whole) : words[i].word);
@@ -318,6 +320,8 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"worker", "employee"},
                                            {"result", "outcome"},
                                            {"added add", "created"},
+                                           {"calories calorie", "kcal"},
+                                           {"dish", "item"},
                                            {"postcode", "zip"},
                                            {"show gig concert performance", "event"},
                                            {"act artist musician", "performer"},
@@ -416,6 +420,18 @@ const ask_token *lexicon_value_slip(const lexicon *lex, const ask_token *said) {
                 if (found && !lh_str_eq(found->one, v->words[k].one)) return NULL;
                 found = &v->words[k];
             }
+    return found;
+}
+
+size_t lexicon_value_heads(const lexicon *lex, const ask_token *said, lexicon_match *into, size_t max) {
+    size_t found = 0;
+    for (size_t b = 0; b < BUCKETS && said->plural && said->one.len >= 4; b++)
+        for (const value *v = lex->buckets[b]; v; v = v->next) {
+            const ask_token *last = &v->words[v->count - 1];
+            if (v->count < 2 || last->kind != ASK_WORD || !lh_str_eq(last->one, said->one)) continue;
+            if (found == max) return 0;
+            into[found++] = (lexicon_match){1, 0.9, v->ref, v->index, false};
+        }
     return found;
 }
 

@@ -425,6 +425,31 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
     return n;
 }
 
+/* "nurses": those whose title ends so, where one column has such. */
+static size_t plan_on_head(plan_state *p, size_t at) {
+    lexicon_match found[ASK_VALUES_MAX];
+    size_t n = p->tokens[at].kind == ASK_WORD && !p->without
+                   ? lexicon_value_heads(p->lex, &p->tokens[at], found, ASK_VALUES_MAX)
+                   : 0;
+    int said = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
+    ask_ref of = PLAN_NONE;
+    for (size_t i = 0; i < n; i++) {
+        if (said >= 0 && found[i].ref.table != said) continue;
+        if (plan_has(of) && !plan_same(of, found[i].ref)) return 0;
+        of = found[i].ref;
+    }
+    bool kinds = plan_has(of) && !plan_column(p, of)->key && !plan_column(p, of)->listed;
+    ask_filter *f = kinds ? plan_filter(p, of, ASK_EQ) : NULL;
+    if (!f) return 0;
+    for (size_t i = 0; i < n; i++)
+        if (plan_same(of, found[i].ref)) f->values[f->value_count++] = plan_column(p, of)->values[found[i].value];
+    if (p->focus < 0) p->focus = of.table;
+    p->penalty += 0.05;
+    plan_note(p, "'%.*s' are those of '%.*s' that end so", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+              LH_STR_ARG(plan_column(p, of)->name));
+    return 1;
+}
+
 /* Words that are no part of what is asked for, and those that make it no question of what is there. */
 static bool plan_aside(plan_state *p, size_t at) {
     bool later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
@@ -498,7 +523,9 @@ static size_t plan_step(plan_state *p, size_t at) {
         return p->event = t, p->penalty += plan_has_dates(p) ? 0.3 : 0.05, 1;
     }
     if (plan_is_said(p, t)) return 1;
-    if ((n = plan_of_subject(p, at)) || (n = plan_on_name(p, at)) || (n = plan_on_slip(p, at))) return n;
+    if ((n = plan_of_subject(p, at)) || (n = plan_on_head(p, at)) || (n = plan_on_name(p, at)) ||
+        (n = plan_on_slip(p, at)))
+        return n;
     plan_doubt(p, t->raw);
     p->lead_open = false;
     return 1;
@@ -616,6 +643,7 @@ static plan_state *plan_state_new(const ask_schema *schema, const ask_question *
                       .row_of = -1,
                       .row_filter = -1,
                       .row_by = {-1, -1},
+                      .role = {-1, -1},
                       .date_subject = {-1, -1}};
     return p;
 }

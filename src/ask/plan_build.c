@@ -448,7 +448,8 @@ static void build_list(plan_state *p) {
     plan->distinct = asked && (p->distinct || few || build_kinds(p));
     bool number = p->entity_made && plan->column_count == 1 && plan_numeric(plan_column(p, plan->columns[0])) &&
                   plan->filter_count;
-    bool beside = number || (p->rows && p->row_by.table == p->entity) ||
+    bool who = p->lead == LEAD_WHO && p->extreme && plan->ordered && n && !is_key; /* who earns the most */
+    bool beside = number || who || (p->rows && p->row_by.table == p->entity) ||
                   (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
                    p->mentioned[0].at > p->entity_at);                               /* readers with their city */
     if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) { /* what is the email of … */

@@ -613,6 +613,7 @@ static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
     int rows = plan_leads_to(p, ref);
     if (rows >= 0) {
         p->entity = rows;
+        p->role = ref;
         p->focus = ref.table;
         p->entity_plural = plural;
         p->lead_open = false;
@@ -673,7 +674,7 @@ static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
              (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !late)) && !p->distinct &&
              (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
     plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
-    return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
+    return rows.there && rows.match.score >= 0.7 && rows.match.ref.table == ref.table;
 }
 
 static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next) {
@@ -685,10 +686,19 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
         return;
     }
     const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    if (last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == m->ref.table && plan_column(p, m->ref)->key &&
+        next > m->words && plan_is_word(p, next - m->words - 1, "per")) {
+        p->grouping = p->each = p->lead_open = false; /* the average profit per item: each row is one */
+        p->group_end = next;
+        return;
+    }
     if (last && plan_has(last->column) && plan_numeric(plan_column(p, m->ref)) && next > m->words &&
         plan_is_word(p, next - m->words - 1, "per") && !p->tokens[next - 1].plural &&
         !ask_in(plan_column(p, m->ref)->name, "year month week day hour quarter"))
         p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
+    bool fine = plan_numeric(plan_column(p, m->ref)) && !last && p->fn < 0 && (p->entity >= 0 || p->plan.filter_count) &&
+                (lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("D")) || lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("d")));
+    if (fine) p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not the order", LH_STR_ARG(plan_column(p, m->ref)->name));
     plan_note_twin(p, m->ref);
     if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
     plan_group(p, m->ref, ASK_WHOLE);
@@ -747,7 +757,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         return;
     }
     if (p->fn >= 0 && p->value_end == at && at && plan_is_filtered(p, ref, at)) return; /* high priority tickets */
-    if (p->fn >= 0 && !plan_is_so(p, ref, next)) {
+    if (p->fn >= 0 && !(p->how_long && plan_temporal(column)) && !plan_is_so(p, ref, next)) {
         plan_measure_column(p, ref, next);
         return;
     }
@@ -762,6 +772,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
         !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
+        column->type != ASK_BOOL &&                                                     /* which desserts are vegan */
+        !(plan_temporal(column) && !ask_in(p->tokens[next - 1].one, "date day time")) && /* which chefs left */
         !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
         !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
         (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0)) {

@@ -279,6 +279,13 @@ static void left_flags(plan_state *p) {
     bool flags = p->lead == LEAD_WHO && plan->column_count && plan->distinct && !plan->measure_count;
     for (size_t i = 0; i < plan->column_count; i++) flags &= plan_column(p, plan->columns[i])->type == ASK_BOOL;
     if (flags) plan_doubt(p, p->tokens[0].raw);
+    bool role = !plan_has(p->role); /* which servers left: those who have served */
+    for (size_t i = 0; i < plan->measure_count; i++) role |= plan->measures[i].column.table == p->role.table;
+    for (size_t i = 0; i < plan->filter_count; i++) role |= plan->filters[i].column.table == p->role.table;
+    if (!role) plan_doubt(p, plan_column(p, p->role)->name);
+    if (p->lead == LEAD_WHICH && p->row_filter >= 0 && p->entity_made && !p->mentioned_count && !plan->measure_count &&
+        !plan->group_count)
+        plan_doubt(p, p->tokens[0].raw); /* what Ann does: not who she is */
     size_t first = 0;
     while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
     if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->mean_of_rows && !plan->column_count)

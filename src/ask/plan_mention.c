@@ -489,6 +489,13 @@ size_t plan_mention(plan_state *p, size_t at) {
     mention_prefer_date(p, &column, at);
     if (column.there && mention_is_deed(p, &column.match, at)) return 1;
     if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
+    if (p->grouping && column.there && column.match.score < 0.9 && column.match.words == 1 && !table.there && at + 1 < p->count) {
+        plan_choice behind = plan_best_column(p, at + 1, WANT_ANY); /* job category: a category */
+        if (behind.there && behind.match.score >= 0.97 && behind.match.ref.table != column.match.ref.table)
+            return plan_note(p, "'%.*s' is '%.*s' of '%.*s'", LH_STR_ARG(p->tokens[at + 1].word),
+                             LH_STR_ARG(plan_column(p, behind.match.ref)->name),
+                             LH_STR_ARG(p->schema->tables[behind.match.ref.table].shown)), 1;
+    }
     bool deed = plan_is_word(p, at, "sold bought") ||
                 (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
     if (deed && mention_is_done(p, at, &done)) {

@@ -218,7 +218,8 @@ static size_t rows_name_words(const plan_state *p, size_t at, bool more) {
     while (at + n < p->count && p->tokens[at + n].kind == ASK_WORD && n < 4) {
         const ask_token *t = &p->tokens[at + n];
         bool begins = at + n == 0 && t->capital && rows_is_strange(p, 0) &&
-                      (t->possessive || (p->count > 1 && p->tokens[1].capital && p->tokens[1].possessive));
+                      (t->possessive || (p->count > 1 && p->tokens[1].capital && p->tokens[1].possessive) ||
+                       (p->count > 2 && p->tokens[1].capital && p->tokens[2].capital && p->tokens[2].possessive));
         if (!(t->capital && at + n > 0) && !begins &&
             !(small && (n == 0 || !p->tokens[at].capital) && rows_is_strange(p, at + n)))
             break;

@@ -223,7 +223,10 @@ static bool form_is_called(const plan_state *p, size_t at, int fn) {
                 : 0;
         for (size_t i = 0; i < n; i++) called |= found[i].score >= 0.97 && found[i].ref.table == rows.match.ref.table;
     }
-    return called;
+    plan_choice of = called && at + 1 < p->count ? plan_best_column(p, at + 1, WANT_NUMBER) : (plan_choice){0};
+    bool other = of.there && of.match.score >= 0.9 && p->tokens[at + of.match.words].plural;
+    for (size_t i = 0; i < n && other; i++) other = !(found[i].score >= 0.97 && plan_same(found[i].ref, of.match.ref));
+    return called && !other; /* the highest total tips: no total of another kind */
 }
 
 static size_t form_aggregate(plan_state *p, size_t at) {
