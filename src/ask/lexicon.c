@@ -60,12 +60,15 @@ static void names_add(names *into, const ask_token *words, size_t count, double 
 /* amt is an amount, min_age a minimum age. */
 static const char *names_long(lh_str word, bool first) {
     static const char *const shorts[][2] = {
-        {"amt", "amount"},      {"qty", "quantity"},   {"dt", "date"},       {"cd", "code"},        {"yr", "year"},
-        {"hr", "hour"},         {"hrs", "hours"},      {"num", "number"},    {"nr", "number"},      {"pct", "percent"},
-        {"cap", "capacity"},    {"descr", "description"}, {"addr", "address"}, {"dept", "department"}, {"emp", "employee"},
-        {"cust", "customer"},   {"proj", "project"},   {"cnt", "count"},     {"prod", "product"},   {"acct", "account"},
-        {"inv", "invoice"},     {"svc", "service"},    {"exp", "expiry"},    {"mgr", "manager"},    {"cat", "category"},
-        {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"},    {"qtr", "quarter"}};
+        {"amt", "amount"},   {"qty", "quantity"},    {"dt", "date"},      {"cd", "code"},
+        {"yr", "year"},      {"hr", "hour"},         {"hrs", "hours"},    {"num", "number"},
+        {"nr", "number"},    {"pct", "percent"},     {"cap", "capacity"}, {"descr", "description"},
+        {"addr", "address"}, {"dept", "department"}, {"emp", "employee"}, {"cust", "customer"},
+        {"proj", "project"}, {"cnt", "count"},       {"prod", "product"}, {"acct", "account"},
+        {"inv", "invoice"},  {"svc", "service"},     {"exp", "expiry"},   {"mgr", "manager"},
+        {"cat", "category"}, {"yrs", "years"},       {"qtr", "quarter"},  {"pmt", "payment"},
+        {"lvl", "level"},    {"bal", "balance"},     {"ord", "order"},    {"dob", "birth"},
+        {"tel", "phone"},    {"avg", "average"},     {"qtr", "quarter"}};
     if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
@@ -78,6 +81,8 @@ static lh_code names_add_long(lexicon *lex, names *into, const ask_token *words,
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         const char *whole = names_long(words[i].word, i == 0 && count > 1);
+        bool years = ask_is(&words[i], "exp") && i && ask_in(words[i - 1].word, "yrs yr years year");
+        if (years) whole = "experience"; /* yrs_exp: of what does not expire */
         any |= whole != NULL;
         if (i) lh_buf_char(&name, ' ');
         lh_buf_append(&name, whole ? lh_str_from(whole) : words[i].word);
@@ -318,6 +323,8 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"worker", "employee"},
                                            {"result", "outcome"},
                                            {"added add", "created"},
+                                           {"calories calorie", "kcal"},
+                                           {"dish", "item"},
                                            {"postcode", "zip"},
                                            {"show gig concert performance", "event"},
                                            {"act artist musician", "performer"},
@@ -416,6 +423,18 @@ const ask_token *lexicon_value_slip(const lexicon *lex, const ask_token *said) {
                 if (found && !lh_str_eq(found->one, v->words[k].one)) return NULL;
                 found = &v->words[k];
             }
+    return found;
+}
+
+size_t lexicon_value_heads(const lexicon *lex, const ask_token *said, lexicon_match *into, size_t max) {
+    size_t found = 0;
+    for (size_t b = 0; b < BUCKETS && said->plural && said->one.len >= 4; b++)
+        for (const value *v = lex->buckets[b]; v; v = v->next) {
+            const ask_token *last = &v->words[v->count - 1];
+            if (v->count < 2 || last->kind != ASK_WORD || !lh_str_eq(last->one, said->one)) continue;
+            if (found == max) return 0;
+            into[found++] = (lexicon_match){1, 0.9, v->ref, v->index, false};
+        }
     return found;
 }
 
@@ -556,7 +575,7 @@ bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *wor
 /* How many words of the value the question has from `at` on. Short words and those that a sentence has must be written as they are. */
 static size_t value_words(const value *v, lh_str text, const ask_token *tokens, size_t count, size_t at,
                           double *ret_score) {
-    size_t k = 0, i = at;
+    size_t k = 0, i = at, end = at; /* behind its last word, and no comma after that */
     double sum = 0;
     for (; k < v->count && i < count; k++, i++) {
         while (i > at && i < count && tokens[i].kind == ASK_STOP) i++;
@@ -567,6 +586,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break;         /* the fill rate is of what is filled */
         if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
+        end = i + 1;
     }
     if (k) *ret_score = sum / (double)k;
     if (k == 1 && v->count == 1 && text.len <= 3 && !lh_str_eq(tokens[at].raw, text)) {
@@ -578,7 +598,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         if (word || tokens[at].word.len < 2) return 0;
     }
     *ret_score = k ? *ret_score : 0;
-    return k ? i - at : 0;
+    return k ? end - at : 0;
 }
 
 /* Texas is TX, in a column of states. */

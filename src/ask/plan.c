@@ -214,6 +214,20 @@ static bool plan_on_end(plan_state *p, const ask_token *t) {
     return false;
 }
 
+/* "logged in this week": of several dates the one that is called so, or it is not known which. */
+static size_t plan_on_done(plan_state *p, size_t at) {
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    size_t dates = 0;
+    if (plan_on_end(p, &p->tokens[at])) return 1;
+    ask_ref named =
+        table >= 0 && plan_is_word(p, at, "logged") ? plan_date_called(p, table, "login logged", PLAN_NONE) : PLAN_NONE;
+    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++)
+        dates += plan_temporal(&p->schema->tables[table].columns[c]);
+    if (plan_has(named)) p->date_subject = named;
+    else if (dates > 1 && !plan_has(p->date_subject)) p->penalty += 0.2;
+    return 1;
+}
+
 /* Of several dates it is not known which one that is. */
 static bool plan_has_dates(const plan_state *p) {
     int table = plan_table_of_event(p);
@@ -433,6 +447,31 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
     return n;
 }
 
+/* "nurses": those whose title ends so, where one column has such. */
+static size_t plan_on_head(plan_state *p, size_t at) {
+    lexicon_match found[ASK_VALUES_MAX];
+    size_t n = p->tokens[at].kind == ASK_WORD && !p->without
+                   ? lexicon_value_heads(p->lex, &p->tokens[at], found, ASK_VALUES_MAX)
+                   : 0;
+    int said = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
+    ask_ref of = PLAN_NONE;
+    for (size_t i = 0; i < n; i++) {
+        if (said >= 0 && found[i].ref.table != said) continue;
+        if (plan_has(of) && !plan_same(of, found[i].ref)) return 0;
+        of = found[i].ref;
+    }
+    bool kinds = plan_has(of) && !plan_column(p, of)->key && !plan_column(p, of)->listed;
+    ask_filter *f = kinds ? plan_filter(p, of, ASK_EQ) : NULL;
+    if (!f) return 0;
+    for (size_t i = 0; i < n; i++)
+        if (plan_same(of, found[i].ref)) f->values[f->value_count++] = plan_column(p, of)->values[found[i].value];
+    if (p->focus < 0) p->focus = of.table;
+    p->penalty += 0.05;
+    plan_note(p, "'%.*s' are those of '%.*s' that end so", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+              LH_STR_ARG(plan_column(p, of)->name));
+    return 1;
+}
+
 /* Words that are no part of what is asked for, and those that make it no question of what is there. */
 static bool plan_aside(plan_state *p, size_t at) {
     bool later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
@@ -445,10 +484,20 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (p->share && plan_is_paid(p, at)) p->after_verb = true; /* checks settled by card */
     plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
     if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
-    return everyone || (at && at == p->pieces_at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
+    for (size_t i = at > 8 ? at - 8 : 0; i < at && plan_is_word(p, at, "make take"); i++)
+        if (plan_is_word(p, i, "did does do") && !plan_is_word(p, at - 1, "the a by per each which what of"))
+            return true;
+    size_t most = at + 1 + plan_is_word(p, at + 1, "the");
+    if (plan_is_word(p, at, "earn earns earned paid makes") && plan_is_word(p, most, "most least") &&
+        !plan_is_known(p, at) &&
+        (most + 1 >= p->count || p->tokens[most + 1].kind == ASK_STOP || plan_filler(&p->tokens[most + 1])))
+        return true;
+    return everyone || plan_is_sold(p, at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) ||
+           plan_is_paid(p, at) ||
            (plan_is_word(p, at, "paid earn earns make makes") && plan_is_word(p, at + 1, "more less") &&
             plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||
-           (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") && plan_is_word(p, at + 1, "more less over under"));
+           (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") &&
+            plan_is_word(p, at + 1, "more less over under"));
 }
 
 static size_t plan_step(plan_state *p, size_t at) {
@@ -463,7 +512,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_on_quoted(p, at))) return n;
     if (plan_is_reporting(p, at)) return 1;
     if ((n = plan_count_role(p, at))) return n;
-    if ((n = plan_compare_role(p, at)) || (n = plan_owed(p, at))) return n;
+    if ((n = plan_compare_role(p, at)) || (n = plan_owed(p, at)) || (n = plan_how_much_done(p, at))) return n;
     if ((n = plan_ahead(p, at)) || (n = plan_extreme_date(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
@@ -492,6 +541,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 &&
         p->tokens[at + 1].plural)
         p->penalty += 0.25, plan_note(p, "which of them are current is not known");
+    if (plan_filler(t) && plan_is_event(p, at)) return plan_on_done(p, at);
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
@@ -502,7 +552,9 @@ static size_t plan_step(plan_state *p, size_t at) {
         return 1;
     }
     if (plan_is_said(p, t)) return 1;
-    if ((n = plan_of_subject(p, at)) || (n = plan_on_name(p, at)) || (n = plan_on_slip(p, at))) return n;
+    if ((n = plan_of_subject(p, at)) || (n = plan_on_head(p, at)) || (n = plan_on_name(p, at)) ||
+        (n = plan_on_slip(p, at)))
+        return n;
     plan_doubt(p, t->raw);
     p->lead_open = false;
     return 1;
@@ -620,6 +672,7 @@ static plan_state *plan_state_new(const ask_schema *schema, const ask_question *
                       .row_of = -1,
                       .row_filter = -1,
                       .row_by = {-1, -1},
+                      .role = {-1, -1},
                       .date_subject = {-1, -1}};
     return p;
 }

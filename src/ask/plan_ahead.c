@@ -78,6 +78,19 @@ size_t plan_extreme_date(plan_state *p, size_t at) {
     return end + 1 - at;
 }
 
+const char plan_sold[] = "sold sell sells selling buy buys bought purchased ordered booked";
+
+/* "sold", beside what is counted by its quantity. */
+bool plan_is_sold(const plan_state *p, size_t at) {
+    lexicon_match ignored;
+    bool is = false;
+    for (size_t i = at > 5 ? at - 5 : 0; plan_is_word(p, at, plan_sold) && i < at + 5 && i < p->count && !is; i++) {
+        plan_choice table = plan_best_table(p, i);
+        is = i != at && plan_is_pieces(p, &table, i, &ignored);
+    }
+    return is;
+}
+
 /* "how many tickets were sold", of ticket_orders that have a quantity: how many those were, not the orders. */
 bool plan_is_pieces(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret) {
     bool sold = false;
@@ -86,7 +99,7 @@ bool plan_is_pieces(const plan_state *p, const plan_choice *table, size_t at, le
     if (!rest.len || table->match.words != 1 || !p->tokens[at].plural || !lh_str_starts(p->tokens[at].one, first) ||
         p->tokens[at].one.len > first.len + 1)
         return false;
-    for (size_t i = at + 1; i < at + 5; i++) sold |= plan_is_word(p, i, "sold bought purchased ordered booked");
+    for (size_t i = at > 4 ? at - 4 : 0; i < at + 6; i++) sold |= plan_is_word(p, i, plan_sold);
     ask_ref found = {table->match.ref.table, -1};
     size_t count = 0;
     for (size_t c = 0; sold && c < p->schema->tables[found.table].column_count; c++) {

@@ -20,7 +20,7 @@ bool plan_sums(lh_str name) {
 
 /* 3: it is called so alone, 2: the whole of it (total_amt), 1: one of several (refund_amt); 0: no amount. */
 static int amount_level(const plan_state *p, ask_ref ref) {
-    static const char *const words[] = {"amount", "total", "revenue", "value"};
+    static const char *const words[] = {"amount", "total", "revenue", "value", "cost"};
     const ask_column *column = plan_column(p, ref);
     int level = 0, named = 0;
     if (!plan_numeric(column) || column->key || ask_names_key(column->name)) return 0;
@@ -122,5 +122,46 @@ size_t plan_owed(plan_state *p, size_t at) {
     p->fn = -1;
     p->focus = amount.table;
     p->lead_open = false;
+    return 1;
+}
+
+/* The one number of a table that is called after what was done: paid_amt. column -1: none, or several. */
+static ask_ref amount_done(const plan_state *p, const ask_token *verb) {
+    ask_ref found = PLAN_NONE;
+    ask_token done = *verb;
+    if (ask_in(verb->word, "pay pays paying")) done.word = done.one = done.stem = LH_STR("paid");
+    double best = -1;
+    for (int t = 0; t < (int)p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            const ask_ref ref = {t, (int)c};
+            double near = plan_near(p, t);
+            if (!plan_numeric(plan_column(p, ref)) || !lexicon_column_named(p->lex, ref, &done) || near < best ||
+                ask_names_key(plan_column(p, ref)->name) || lh_str_ends(plan_column(p, ref)->name, LH_STR("pct")))
+                continue;
+            found = near > best ? ref : PLAN_NONE;
+            best = near;
+        }
+    return found;
+}
+
+/* "how much did we pay", "what have we refunded": the sum of it, and at that time. */
+size_t plan_how_much_done(plan_state *p, size_t at) {
+    bool we = at > 1 && plan_is_word(p, at - 1, "we they you i") && plan_is_word(p, at - 2, "did do have");
+    bool asked = (p->fn == ASK_SUM && p->how_much) || (p->lead == LEAD_WHICH && p->lead_open && we);
+    const ask_token *t = &p->tokens[at];
+    if (!asked || p->plan.measure_count || t->kind != ASK_WORD ||
+        !(we || lh_str_ends(t->word, LH_STR("ed")) || ask_is(t, "paid")))
+        return 0;
+    ask_ref ref = amount_done(p, t);
+    if (!plan_has(ref)) return 0;
+    const char *done = ask_in(t->word, "pay pays") ? "paid" : lh_arena_cstr(p->arena, t->word);
+    ask_ref date = done ? plan_date_called(p, ref.table, done, PLAN_NONE) : PLAN_NONE;
+    plan_measure(p, ASK_SUM, ref);
+    plan_note(p, "how much it is is the total of '%.*s'", LH_STR_ARG(plan_column(p, ref)->name));
+    if (plan_has(date)) p->date_subject = date;
+    p->fn = -1;
+    p->focus = ref.table;
+    p->lead_open = false;
+    if (p->lead == LEAD_WHICH) p->lead = LEAD_NONE;
     return 1;
 }

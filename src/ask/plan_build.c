@@ -138,7 +138,9 @@ static void build_mentioned(plan_state *p) {
             lh_str name = plan_column(p, ref)->name;
             bool sum = plan_sums(name);
             plan_measure(p, sum ? ASK_SUM : ASK_AVG, ref);
-            p->penalty += 0.1;
+            bool mean =
+                plan_called(p, ref, "rate price cost salary wage pay score rating age percent duration minutes size");
+            p->penalty += sum || mean ? 0.1 : 0.25; /* days added per project: of each, or all of them? */
             plan_note(p, "'%.*s' is its %s", LH_STR_ARG(name), sum ? "total" : "average");
             continue;
         }
@@ -172,6 +174,10 @@ static lh_code build_by(plan_state *p, int table, ask_ref *ret, lh_error *err) {
         *ret = plan_has(p->date_subject) ? p->date_subject : plan_date(p, table);
     if (!plan_has(*ret) && p->extreme_hints && table >= 0)
         *ret = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
+    if (!plan_has(*ret) && !p->extreme_hints && table >= 0 && !p->mentioned_count &&
+        ask_in(p->extreme_word, "biggest largest smallest highest lowest Biggest Largest Smallest Highest Lowest") &&
+        plan_has(*ret = plan_money(p, table)))
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->extreme_word), LH_STR_ARG(plan_column(p, *ret)->name));
     size_t parts = 0;
     for (size_t i = 0; plan_has(*ret) && i < plan_column(p, *ret)->name.len; i++)
         parts += plan_column(p, *ret)->name.ptr[i] == '_';
@@ -444,9 +450,10 @@ static void build_list(plan_state *p) {
     plan->distinct = asked && (p->distinct || few || build_kinds(p));
     bool number = p->entity_made && plan->column_count == 1 && plan_numeric(plan_column(p, plan->columns[0])) &&
                   plan->filter_count;
-    bool beside = number || (p->rows && p->row_by.table == p->entity) ||
+    bool who = p->lead == LEAD_WHO && p->extreme && plan->ordered && n && !is_key; /* who earns the most */
+    bool beside = number || who || (p->rows && p->row_by.table == p->entity) ||
                   (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
-                   p->mentioned[0].at > p->entity_at);                               /* readers with their city */
+                   p->mentioned[0].at > p->entity_at);                         /* readers with their city */
     if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) { /* what is the email of … */
         if (plan->distinct && plan->column_count == 1) build_known(p, plan->columns[0]);
         return;

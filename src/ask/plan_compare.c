@@ -12,7 +12,7 @@ static bool plan_is_part(const plan_state *p, const lexicon_match *column) {
 
 static bool plan_unit(const ask_token *t) {
     return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
-                                                 "euro eur percent pound buck foot feet unit mph");
+                                                 "euro eur percent pound buck foot feet unit mph square sqm sqft");
 }
 
 static const struct {
@@ -50,9 +50,25 @@ static void plan_age(plan_state *p, ask_ref ref) {
     p->compare.op = p->compare.op == ASK_GT ? ASK_LT : ASK_GT;
 }
 
+/* Miles, of a column of kilometres. */
+static bool plan_is_other_unit(lh_str name, lh_str said) {
+    static const char *const kinds[][2] = {{"mile", "km kms kilometer kilometre"},
+                                           {"km kilometer kilometre", "mi mile miles"},
+                                           {"dollar usd buck", "eur gbp chf"},
+                                           {"euro eur", "usd gbp chf"},
+                                           {"foot feet", "cm mm metres meters"}};
+    for (lh_str rest = name; rest.len;) {
+        lh_str word = lh_str_split(&rest, '_');
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            if (ask_in(said, kinds[i][0]) && ask_in(word, kinds[i][1])) return true;
+    }
+    return false;
+}
+
 /* "10 minutes" of a column of seconds. */
 static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
     if (lh_str_eq(unit->one, LH_STR("year"))) plan_age(p, ref);
+    if (plan_is_other_unit(plan_column(p, ref)->name, unit->one)) plan_doubt(p, unit->raw);
     double said = plan_seconds(unit->one), has = plan_seconds_in(plan_column(p, ref)->name);
     if (said > 0 && has <= 0) { /* a column that does not say its unit */
         bool minutes = lh_str_eq(unit->one, LH_STR("minute"));
@@ -255,6 +271,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                  : lh_str_eq(one, LH_STR("hour"))                ? " hours"
                  : lh_str_eq(one, LH_STR("year"))                ? " experience age"
                  : lh_str_eq(one, LH_STR("mph"))                 ? " speed"
+                 : ask_in(one, "square sqm sqft")                ? " area size"
                  : ask_in(one, "foot feet")                      ? " alt altitude elevation height"
                                                                  : "");
         hinted = plan_hinted(p, near, words, true);
@@ -331,6 +348,8 @@ static bool plan_takes_column(const plan_state *p, const plan_choice *column, co
 
 /* "40 dollars an hour": what that is for, of the words behind the unit. */
 static size_t compare_each(const plan_state *p, size_t unit) {
+    if (plan_is_word(p, unit, "square") && plan_is_word(p, unit + 1, "meter meters metre metres foot feet yard yards"))
+        return 1;
     bool money = plan_is_word(p, unit, "dollar dollars usd euro euros eur pound pounds buck bucks");
     return money && plan_is_word(p, unit + 1, "a an per") && plan_is_word(p, unit + 2, "hour day night week month year")
                ? 2

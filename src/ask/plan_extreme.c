@@ -27,12 +27,12 @@ static const struct {
     {"oldest", -1, "@ year", false, false},
     {"last", 1, "@", false, false},
     {"first", -1, "@", false, false},
-    {"most expensive", 1, "price cost rate rent fee fare amount", false, false},
-    {"cheapest", -1, "price cost rate rent fee fare amount", false, false},
-    {"dearest", 1, "price cost rate amount", false, false},
-    {"priciest", 1, "price cost rate amount", false, false},
-    {"costliest", 1, "price cost rate amount", false, false},
-    {"least expensive", -1, "price cost rate amount", false, false},
+    {"most expensive", 1, "price cost total amount rate rent fee fare", false, false},
+    {"cheapest", -1, "price cost total amount rate rent fee fare", false, false},
+    {"dearest", 1, "price cost total amount rate", false, false},
+    {"priciest", 1, "price cost total amount rate", false, false},
+    {"costliest", 1, "price cost total amount rate", false, false},
+    {"least expensive", -1, "price cost total amount rate", false, false},
     {"highest paid", 1, "salary pay wage", false, false},
     {"best paid", 1, "salary pay wage", false, false},
     {"lowest paid", -1, "salary pay wage", false, false},
@@ -175,6 +175,12 @@ size_t plan_extreme(plan_state *p, size_t at) {
     p->extreme_rows = extremes[row].rows;
     p->extreme_common = extremes[row].common;
     p->extreme_hints = extremes[row].hints;
+    size_t verb = at - (at && plan_is_word(p, at - 1, "the"));
+    if (verb && !p->mentioned_count && plan_is_word(p, at, "most least") &&
+        plan_is_word(p, verb - 1, "earn earns earned paid makes")) { /* who earns the most */
+        p->extreme_rows = false;
+        p->extreme_hints = "salary wage pay earnings income rate";
+    }
     p->extreme_word = p->tokens[at].raw;
     p->extreme_at = at + best - 1;
     if (p->lead == LEAD_NONE && next && next->kind == ASK_WORD && ask_in(next->word, "year month day week hour"))

@@ -153,7 +153,16 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         size_t next = at + found[i].words;
         double near = plan_near(p, found[i].ref.table),
                score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
-        if (near <= -1) continue;
+        bool whole = false; /* the whole of another name goes before the beginning of this one */
+        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++)
+            whole |=
+                found[k].score >= 0.95 && found[k].words >= found[i].words && plan_near(p, found[k].ref.table) > -1;
+        lh_str text = plan_column(p, found[i].ref)->values[found[i].value];
+        bool code =
+            found[i].words == 1 && text.len <= 4 && p->tokens[at].capital && !lh_str_eq(text, p->tokens[at].raw);
+        for (size_t k = 0; k < n && code; k++)
+            whole |= found[k].words > 1 && found[k].score >= 0.65; /* San Francisco is not SAN */
+        if (near <= -1 || whole) continue;
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
             if (after.there && after.match.score >= 0.9 && after.match.ref.table == found[i].ref.table) score += 0.5;
@@ -277,6 +286,21 @@ static void plan_way_back(plan_state *p, int table) {
     if (ways > 1 && taken < SIZE_MAX) plan_take_key(p, taken);
 }
 
+/* "events and their venues": those are shown, too; of several of each that is not done. */
+static bool plan_and_their(plan_state *p, int table) {
+    ask_ref label[2];
+    bool key = false,
+         said = p->at > 1 && plan_is_word(p, p->at - 1, "their its") && plan_is_word(p, p->at - 2, "and with plus");
+    if (!said || p->not|| p->plan.measure_count || p->entity < 0) return false;
+    size_t n = ask_path(p->schema, p->entity, table, NULL) > 0 ? plan_label(p, table, label, 2, &key) : 0;
+    if (!n || p->plan.column_count + n > ASK_COLUMNS_MAX) {
+        plan_doubt(p, p->tokens[p->at].raw);
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) p->plan.columns[p->plan.column_count++] = label[i];
+    return true;
+}
+
 /* A table beside the one that is asked for. */
 void plan_on_other(plan_state *p, int table) {
     p->lead_open = false;
@@ -288,6 +312,7 @@ void plan_on_other(plan_state *p, int table) {
         p->focus = table;
         return;
     }
+    if (plan_and_their(p, table)) return;
     p->focus = table;
     for (size_t i = 0; i < p->plan.filter_count && !p->not; i++) { /* never booked a class: no booking of any */
         ask_filter *none = &p->plan.filters[i];
@@ -433,6 +458,9 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->focus = table;
         return;
     }
+    if (!has_entity && p->mentioned_count && at > 1 && plan_is_word(p, at - 1, "their its") &&
+        plan_is_word(p, at - 2, "and with"))
+        plan_doubt(p, p->tokens[at].raw); /* managers and their accounts: of each several */
     if (!has_entity) {
         p->entity = p->focus = table;
         p->entity_at = at;
@@ -524,6 +552,14 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
     }
     plan_choice whose =
         !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
+    if (whose.there && whose.match.score >= 0.9 && whose.match.ref.table == ref.table &&
+        lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* the highest rated class: which one that is */
+        p->order_set = p->plan.ordered = p->lead_open = true;
+        p->plan.order_column = ref;
+        p->plan.descending = p->extreme > 0;
+        if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
+        return;
+    }
     if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
         bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
         p->plan.order_measure = (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
@@ -592,6 +628,7 @@ static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
     int rows = plan_leads_to(p, ref);
     if (rows >= 0) {
         p->entity = rows;
+        p->role = ref;
         p->focus = ref.table;
         p->entity_plural = plural;
         p->lead_open = false;
@@ -652,7 +689,7 @@ static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
          waits = (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !late)) && !p->distinct &&
                  (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
     plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
-    return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
+    return rows.there && rows.match.score >= 0.7 && rows.match.ref.table == ref.table;
 }
 
 static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next) {
@@ -664,10 +701,22 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
         return;
     }
     const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    if (last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == m->ref.table &&
+        plan_column(p, m->ref)->key && next > m->words && plan_is_word(p, next - m->words - 1, "per")) {
+        p->grouping = p->each = p->lead_open = false; /* the average profit per item: each row is one */
+        p->group_end = next;
+        return;
+    }
     if (last && plan_has(last->column) && plan_numeric(plan_column(p, m->ref)) && next > m->words &&
         plan_is_word(p, next - m->words - 1, "per") && !p->tokens[next - 1].plural &&
         !ask_in(plan_column(p, m->ref)->name, "year month week day hour quarter"))
         p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
+    bool fine = plan_numeric(plan_column(p, m->ref)) && !last && p->fn < 0 &&
+                (p->entity >= 0 || p->plan.filter_count) &&
+                (lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("D")) ||
+                 lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("d")));
+    if (fine)
+        p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not the order", LH_STR_ARG(plan_column(p, m->ref)->name));
     plan_note_twin(p, m->ref);
     if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
     plan_group(p, m->ref, ASK_WHOLE);
@@ -726,7 +775,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         return;
     }
     if (p->fn >= 0 && p->value_end == at && at && plan_is_filtered(p, ref, at)) return; /* high priority tickets */
-    if (p->fn >= 0 && !plan_is_so(p, ref, next)) {
+    if (p->fn >= 0 && !(p->how_long && plan_temporal(column)) && !plan_is_so(p, ref, next)) {
         plan_measure_column(p, ref, next);
         return;
     }
@@ -741,6 +790,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
         !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
+        column->type != ASK_BOOL &&                                                      /* which desserts are vegan */
+        !(plan_temporal(column) && !ask_in(p->tokens[next - 1].one, "date day time")) && /* which chefs left */
         !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
         !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
         (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0)) {

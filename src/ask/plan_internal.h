@@ -31,7 +31,6 @@ typedef struct plan_state {
     plan_lead lead;
     bool lead_open; /* what follows is what is listed */
     size_t at;      /* where it is read */
-    size_t pieces_at; /* "sold", of what is counted by its quantity; 0 */
     ask_ref counted; /* the column of the rows that are counted, which refer to those of the entity; column -1 */
     int way;        /* of several keys to one table, the one that was said; -1 */
     bool fresh;     /* "new", which a time behind it explains */
@@ -85,6 +84,7 @@ typedef struct plan_state {
     bool ranking;               /* "rank the genres by" */
     size_t outer;               /* groups that were asked for, each of which has what is most of it */
     lh_str series;              /* "running", "growth": what it was asked by */
+    ask_ref role;               /* the column that leads to those who are asked for: servers, of server_id; column -1 */
     bool how_long;
     double long_seconds; /* the unit in which that is asked; 0: as it comes */
     bool comparing;      /* times with one another */
@@ -164,6 +164,8 @@ bool plan_sums(lh_str name);
 /* ---- plan_ahead.c: how many words each takes ---- */
 size_t plan_ahead(plan_state *p, size_t at);
 size_t plan_extreme_date(plan_state *p, size_t at);
+extern const char plan_sold[];
+bool plan_is_sold(const plan_state *p, size_t at);
 bool plan_is_pieces(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret);
 /* ---- plan_role.c ---- */
 int plan_role_table(plan_state *p, const ask_key *key); /* the table once more, of what its rows are to others; -1: no memory */
@@ -177,6 +179,7 @@ ask_ref plan_money(const plan_state *p, int table); /* the amount of its rows; c
 void plan_amount(plan_state *p);                    /* the sum of it, of what is asked for */
 bool plan_on_total(plan_state *p, int table, size_t at);
 bool plan_is_amount_of(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret);
+size_t plan_how_much_done(plan_state *p, size_t at);
 size_t plan_owed(plan_state *p, size_t at);
 void plan_count_first(plan_state *p, size_t at);
 

@@ -286,6 +286,13 @@ static void left_flags(plan_state *p) {
     for (size_t i = 0; i < p->count; i++)
         days &= !plan_is_word(p, i, "when day days date dates time times month months year years week weeks");
     if (days && p->lead == LEAD_WHICH) p->penalty += 0.3;
+    bool role = !plan_has(p->role); /* which servers left: those who have served */
+    for (size_t i = 0; i < plan->measure_count; i++) role |= plan->measures[i].column.table == p->role.table;
+    for (size_t i = 0; i < plan->filter_count; i++) role |= plan->filters[i].column.table == p->role.table;
+    if (!role) plan_doubt(p, plan_column(p, p->role)->name);
+    if (p->lead == LEAD_WHICH && p->row_filter >= 0 && p->entity_made && !p->mentioned_count && !plan->measure_count &&
+        !plan->group_count)
+        plan_doubt(p, p->tokens[0].raw); /* what Ann does: not who she is */
     size_t first = 0;
     while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
     if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->mean_of_rows &&

@@ -29,7 +29,7 @@ static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
     tokens[i].stem = lexicon_stem(p->lex, tokens[i].one);
     size_t n = lexicon_columns(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
     for (size_t k = 0; k < n; k++)
-        tokens[i].negated |= found[k].score >= 0.9 && plan_column(p, found[k].ref)->type == ASK_BOOL;
+        tokens[i].negated |= found[k].score >= 0.7 && plan_column(p, found[k].ref)->type == ASK_BOOL;
     n = lexicon_values(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
     for (size_t k = 0; k < n && whole.word.len > 6; k++) tokens[i].negated |= found[k].score >= 0.9;
     if (!tokens[i].negated) tokens[i] = whole;

@@ -188,7 +188,17 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
                   LH_STR_ARG(plan_column(p, column->match.ref)->name),
                   LH_STR_ARG(plan_column(p, column->other.ref)->name));
     }
-    size_t filters = p->plan.filter_count;
+    size_t filters = p->plan.filter_count, whose = at + column->match.words;
+    if (p->fn >= 0 && plan_is_word(p, whose, "of")) { /* the average age of customers is of no event */
+        while (plan_is_word(p, ++whose, "the our all")) {
+        }
+        plan_choice of = whose < p->count ? plan_best_table(p, whose) : (plan_choice){0};
+        int own = column->match.ref.table;
+        if (of.there && of.match.score >= 0.9 && of.match.ref.table != own &&
+            ask_path(p->schema, own, of.match.ref.table, NULL) < 0 &&
+            ask_path(p->schema, of.match.ref.table, own, NULL) < 0)
+            plan_doubt(p, p->tokens[at].raw);
+    }
     if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
         p->fn = ASK_SUM; /* of which nobody means one row's */
         plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
@@ -395,8 +405,6 @@ static size_t mention_number(plan_state *p, const plan_choice *table, const plan
         plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, amount.ref)->name));
         if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
         plan_on_column(p, &amount, at);
-        for (size_t i = at + 1; i < at + 5; i++)
-            if (plan_is_word(p, i, "sold bought purchased ordered booked")) p->pieces_at = i;
         return 1;
     }
     return 0;
@@ -411,6 +419,11 @@ static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table
     if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
         (p->grouping || value.match.ref.table == table.match.ref.table))
         value.there = false; /* recruiters, not those of them whose level is Recruiter */
+    bool kind = (value.match.score < 0.99 && p->tokens[at].plural) ||
+                (at && !p->tokens[at].capital && plan_is_word(p, at - 1, "which what each every per"));
+    if (value.there && column.there && value.match.words == 1 && kind && column.match.score >= 0.95 &&
+        column.match.words == 1 && plan_column(p, column.match.ref)->type == ASK_TEXT)
+        value.there = false; /* clients, of a column: not what a Client raised */
     if (value.there && column.there && mention_is_role(p, &value.match, &column.match, at)) value.there = false;
     if (value.there && value.match.score < 0.95 && value.match.words == 1 && table.there && table.match.score >= 0.75 &&
         p->tokens[at].plural)
@@ -478,6 +491,15 @@ size_t plan_mention(plan_state *p, size_t at) {
     mention_prefer_date(p, &column, at);
     if (column.there && mention_is_deed(p, &column.match, at)) return 1;
     if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
+    if (p->grouping && column.there && column.match.score < 0.9 && column.match.words == 1 && !table.there &&
+        at + 1 < p->count) {
+        plan_choice behind = plan_best_column(p, at + 1, WANT_ANY); /* job category: a category */
+        if (behind.there && behind.match.score >= 0.97 && behind.match.ref.table != column.match.ref.table)
+            return plan_note(p, "'%.*s' is '%.*s' of '%.*s'", LH_STR_ARG(p->tokens[at + 1].word),
+                             LH_STR_ARG(plan_column(p, behind.match.ref)->name),
+                             LH_STR_ARG(p->schema->tables[behind.match.ref.table].shown)),
+                   1;
+    }
     bool deed = plan_is_word(p, at, "sold bought") ||
                 (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
     if (deed && mention_is_done(p, at, &done)) {

@@ -218,7 +218,8 @@ static size_t rows_name_words(const plan_state *p, size_t at, bool more) {
     while (at + n < p->count && p->tokens[at + n].kind == ASK_WORD && n < 4) {
         const ask_token *t = &p->tokens[at + n];
         bool begins = at + n == 0 && t->capital && rows_is_strange(p, 0) &&
-                      (t->possessive || (p->count > 1 && p->tokens[1].capital && p->tokens[1].possessive));
+                      (t->possessive || (p->count > 1 && p->tokens[1].capital && p->tokens[1].possessive) ||
+                       (p->count > 2 && p->tokens[1].capital && p->tokens[2].capital && p->tokens[2].possessive));
         if (!(t->capital && at + n > 0) && !begins &&
             !(small && (n == 0 || !p->tokens[at].capital) && rows_is_strange(p, at + n)))
             break;
@@ -715,6 +716,8 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
          open = ask_in(t->word, "open unclosed unresolved unfinished outstanding ongoing pending incomplete");
     ask_ref end = {-1, -1},
             done = before || not ? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word) : PLAN_NONE;
+    if (plan_has(done) && plan_numeric(plan_column(p, done)) && p->extreme && !p->order_set)
+        done = PLAN_NONE; /* highest rated */
     if (plan_has(done)) {
         rows_state(p, done, not, t->raw);
         if (table < 0) p->focus = done.table, p->main_table = p->main_table < 0 ? done.table : p->main_table;
@@ -747,15 +750,16 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
 static size_t rows_run_out(plan_state *p, size_t at) {
     ask_when when;
     ask_ref ref = p->subject >= 0 ? p->mentioned[p->subject].ref : PLAN_NONE;
-    if (!plan_is_word(p, at, "run ran runs running") || !plan_is_word(p, at + 1, "out") || !plan_has(ref) ||
-        !plan_temporal(plan_column(p, ref)))
-        return 0;
-    if (at + 2 < p->count && ask_when_parse(p->tokens, p->count, at + 2, p->question->today, &when)) return 2;
+    size_t n = plan_is_word(p, at, "run ran runs running") && plan_is_word(p, at + 1, "out")                       ? 2
+               : plan_is_word(p, at, "expired lapsed") && at && plan_is_word(p, at - 1, "has have is are already") ? 1
+                                                                                                                   : 0;
+    if (!n || !plan_has(ref) || !plan_temporal(plan_column(p, ref))) return 0;
+    if (at + n < p->count && ask_when_parse(p->tokens, p->count, at + n, p->question->today, &when)) return n;
     plan_place_subject(p);
     ask_filter *f = plan_filter(p, ref, ASK_IN_TIME);
     if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}, f->stated = true;
     p->subject = -1;
-    return 2;
+    return n;
 }
 
 size_t plan_on_state(plan_state *p, size_t at) {

@@ -23,6 +23,8 @@ static bool said_is_order(const plan_state *p, size_t at) {
                                 "hire fire promote log issue text double merge split reserve charge bill credit renew reopen "
                                 "return ship order invoice";
     const ask_token *next = at + 1 < p->count ? &p->tokens[at + 1] : NULL;
+    plan_choice called = plan_best_table(p, at);
+    if (called.there && called.match.words > 1 && called.match.score >= 0.9) return false; /* change orders */
     if (plan_is_word(p, at, verbs)) return !(ask_is(&p->tokens[at], "mark") && next && next->capital && !next->upper);
     if (!next || !plan_is_word(p, at, nouns)) return false;
     bool thing = plan_is_word(p, at, "order invoice return charge bill credit"); /* order 17, the orders of all */
@@ -154,13 +156,51 @@ static bool said_is_verb(const plan_state *p, size_t at) {
     bool we = at && plan_is_word(p, at - 1, "we you they"), ends = at + 2 >= p->count || p->tokens[at + 2].kind == ASK_STOP;
     if (we && plan_is_word(p, at, "charge bill offer give") && p->subject >= 0 && p->lead == LEAD_WHICH) return true;
     if (we && plan_is_word(p, at, "buy order purchase deal work") && plan_is_word(p, at + 1, "from with") && ends) return true;
+    bool amount = p->order_set && plan_has(p->plan.order_column),
+         sold = plan_is_word(p, at, "sold ordered bought used sent collected earned");
+    for (size_t i = 0; i < p->plan.measure_count; i++) amount |= plan_has(p->plan.measures[i].column);
+    bool last = at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP ||
+                plan_is_word(p, at + 1, "so by per in last this since for from each");
+    if (sold && amount && last && (we || (at && plan_best_column(p, at - 1, WANT_NUMBER).there)) &&
+        !plan_best_value(p, at).there)
+        return true; /* quantity sold, tips that we collected */
     return plan_is_word(p, at, "single") && at && plan_is_word(p, at - 1, "a") && p->not;
+}
+
+/* Does the table have an amount? */
+static bool said_has_amount(const plan_state *p, int table) {
+    const ask_token word = plan_word(LH_STR("amount"));
+    bool has = false;
+    for (size_t c = 0; c < p->schema->tables[table].column_count; c++)
+        has |= plan_numeric(&p->schema->tables[table].columns[c]) &&
+               lexicon_column_has(p->lex, (ask_ref){table, (int)c}, &word);
+    return has;
+}
+
+/* "how much do we owe": what is not paid, where one table of amounts says what is. */
+static bool said_owes(plan_state *p, size_t at) {
+    ask_ref found = PLAN_NONE;
+    if (!plan_is_word(p, at, "owe owes owed owing") || !(p->how_much || p->fn == ASK_SUM)) return false;
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        const ask_ref paid = plan_hinted(p, t, "paid settled", false);
+        bool says = plan_has(paid) && (plan_column(p, paid)->type == ASK_BOOL || plan_temporal(plan_column(p, paid)));
+        if (!says || !said_has_amount(p, t)) continue;
+        if (plan_has(found)) return false;
+        found = paid;
+    }
+    if (!plan_has(found)) return false;
+    ask_filter *f = plan_filter(p, found, plan_column(p, found)->type == ASK_BOOL ? ASK_IS_FALSE : ASK_IS_NULL);
+    if (!f) return false;
+    p->focus = found.table;
+    if (p->main_table < 0) p->main_table = found.table;
+    plan_note(p, "what is owed is by '%.*s'", LH_STR_ARG(plan_column(p, found)->name));
+    return true;
 }
 
 size_t plan_said(plan_state *p, size_t at) {
     size_t n = 0;
     if (p->tokens[at].kind != ASK_WORD) return 0;
-    if (said_is_verb(p, at)) return 1;
+    if (said_is_verb(p, at) || said_owes(p, at)) return 1;
     if (at < 12 && at == said_first(p) && said_is_order(p, at)) return plan_doubt(p, p->tokens[at].raw), 1;
     if (said_is_agent(p, at) || said_is_second(p, at) || said_is_people(p, at) || said_is_marked(p, at)) return 1;
     if ((n = said_pay(p, at)) || (n = said_date_of(p, at))) return n;

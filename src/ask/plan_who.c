@@ -57,7 +57,7 @@ static bool who_person(plan_state *p) {
     ask_ref label[2];
     bool key = false;
     if (plan->measure_count != 1 || !p->extreme || p->order_set || (m->fn != ASK_MAX && m->fn != ASK_MIN) ||
-        plan_label(p, m->column.table, label, 2, &key) != 2)
+        (plan_label(p, m->column.table, label, 2, &key) != 2 && !plan_is_people(p, m->column.table)))
         return false;
     p->entity = m->column.table;
     plan->order_column = m->column;

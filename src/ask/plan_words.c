@@ -40,7 +40,8 @@ void plan_mark_filler(ask_token *token) {
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
                 "received receive handled handle employ employs worked earn earned currently current right overall "
                 "altogether together ones one "
-                "by into out up through under over about within across among per via toward towards during like own such "
+                "found by into out up through under over about within across among per via toward towards during like "
+                "own such "
                 "show list give tell find display return provide want know need see look calculate compute "
                 "located based live lives living work works working come comes came coming made make makes go goes "
                 "going "
@@ -223,7 +224,10 @@ static bool form_is_called(const plan_state *p, size_t at, int fn) {
                 : 0;
         for (size_t i = 0; i < n; i++) called |= found[i].score >= 0.97 && found[i].ref.table == rows.match.ref.table;
     }
-    return called;
+    plan_choice of = called && at + 1 < p->count ? plan_best_column(p, at + 1, WANT_NUMBER) : (plan_choice){0};
+    bool other = of.there && of.match.score >= 0.9 && p->tokens[at + of.match.words].plural;
+    for (size_t i = 0; i < n && other; i++) other = !(found[i].score >= 0.97 && plan_same(found[i].ref, of.match.ref));
+    return called && !other; /* the highest total tips: no total of another kind */
 }
 
 static size_t form_aggregate(plan_state *p, size_t at) {

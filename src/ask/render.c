@@ -3,6 +3,7 @@
 #include "ask/ask_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 
 typedef struct render {
     const ask_schema *schema;
@@ -179,17 +180,36 @@ static void render_like(render *r, const ask_filter *f, lh_str value) {
     render_pattern(r, value, f->op == ASK_STARTS ? "" : "%", f->op == ASK_ENDS ? "" : "%");
 }
 
+/* Ann Lee is also Ann T. Lee. */
+static bool render_has_initial(const ask_filter *f, lh_str name) {
+    lh_str last = name, first = lh_str_split(&last, ' ');
+    bool plain = f->other.column < 0 && first.len && last.len && last.len <= 60;
+    for (size_t i = 0; i < last.len; i++) plain = plain && !strchr(" %_\\", last.ptr[i]);
+    return plain;
+}
+static void render_initial(render *r, const ask_filter *f, lh_str name) {
+    lh_str last = name, first = lh_str_split(&last, ' ');
+    char after[128];
+    snprintf(after, sizeof after, " _. %.*s %%", (int)last.len, last.ptr);
+    render_text(r, " OR concat(' ', ");
+    render_column(r, f->column);
+    render_text(r, ", ' ')");
+    render_pattern(r, first, "% ", after);
+}
+
 /* Words of a name: Ann, of "Ann Lee"; Ann Lee, of a first and a last name. */
 static void render_named(render *r, const ask_filter *f) {
-    if (f->value_count > 1) lh_buf_char(r->into, '(');
+    bool several = f->value_count > 1 || render_has_initial(f, f->values[0]);
+    if (several) lh_buf_char(r->into, '(');
     for (size_t i = 0; i < f->value_count; i++) {
         render_text(r, i ? " OR concat(' ', " : "concat(' ', ");
         render_column(r, f->column);
         if (f->other.column >= 0) render_text(r, ", ' ', "), render_column(r, f->other);
         render_text(r, ", ' ')");
         render_pattern(r, f->values[i], "% ", " %");
+        if (render_has_initial(f, f->values[i])) render_initial(r, f, f->values[i]);
     }
-    if (f->value_count > 1) lh_buf_char(r->into, ')');
+    if (several) lh_buf_char(r->into, ')');
 }
 
 static void render_value(render *r, const ask_filter *f, lh_str value) {
