@@ -385,6 +385,10 @@ static void left_did(plan_state *p) {
     for (size_t i = 1; i < p->count && plan_is_word(p, 0, "did does do has have"); i++)
         if (plan_is_word(p, i, "make made makes") && plan_is_word(p, i + 1, "its their his her the it"))
             plan_doubt(p, p->tokens[i].raw);
+    for (size_t i = 1; i < p->count && p->entity >= 0 && !plan_is_people(p, p->entity); i++)
+        if (plan_is_word(p, i, "live lives lived living reside resides") && !p->plan.measure_count &&
+            !plan_has(p->entity_column))
+            plan_doubt(p, p->tokens[i].raw); /* nurses, of jobs: those live nowhere */
 }
 
 void plan_left(plan_state *p) {
