@@ -65,7 +65,8 @@ static const char *names_long(lh_str word, bool first) {
         {"cap", "capacity"},    {"descr", "description"}, {"addr", "address"}, {"dept", "department"}, {"emp", "employee"},
         {"cust", "customer"},   {"proj", "project"},   {"cnt", "count"},     {"prod", "product"},   {"acct", "account"},
         {"inv", "invoice"},     {"svc", "service"},    {"exp", "expiry"},    {"mgr", "manager"},    {"cat", "category"},
-        {"yrs", "years"}, {"qtr", "quarter"}, {"pmt", "payment"}, {"lvl", "level"}, {"bal", "balance"},     {"ord", "order"},      {"dob", "birth"},     {"tel", "phone"},      {"avg", "average"},    {"qtr", "quarter"}};
+        {"yrs", "years"},       {"pmt", "payment"},    {"lvl", "level"},     {"bal", "balance"},     {"ord", "order"},
+        {"dob", "birth"},       {"tel", "phone"},      {"avg", "average"},   {"qtr", "quarter"}};
     if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];

@@ -438,6 +438,7 @@ static size_t plan_on_head(plan_state *p, size_t at) {
         if (plan_has(of) && !plan_same(of, found[i].ref)) return 0;
         of = found[i].ref;
     }
+    if (plan_has(of) && said < 0 && !plan_is_people(p, of.table)) return 0; /* nurses, of positions: which of them live there? */
     bool kinds = plan_has(of) && !plan_column(p, of)->key && !plan_column(p, of)->listed;
     ask_filter *f = kinds ? plan_filter(p, of, ASK_EQ) : NULL;
     if (!f) return 0;
