@@ -572,7 +572,7 @@ bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *wor
 /* How many words of the value the question has from `at` on. Short words and those that a sentence has must be written as they are. */
 static size_t value_words(const value *v, lh_str text, const ask_token *tokens, size_t count, size_t at,
                           double *ret_score) {
-    size_t k = 0, i = at;
+    size_t k = 0, i = at, end = at; /* behind its last word, and no comma after that */
     double sum = 0;
     for (; k < v->count && i < count; k++, i++) {
         while (i > at && i < count && tokens[i].kind == ASK_STOP) i++;
@@ -583,6 +583,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break;         /* the fill rate is of what is filled */
         if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
+        end = i + 1;
     }
     if (k) *ret_score = sum / (double)k;
     if (k == 1 && v->count == 1 && text.len <= 3 && !lh_str_eq(tokens[at].raw, text)) {
@@ -594,7 +595,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         if (word || tokens[at].word.len < 2) return 0;
     }
     *ret_score = k ? *ret_score : 0;
-    return k ? i - at : 0;
+    return k ? end - at : 0;
 }
 
 /* Texas is TX, in a column of states. */

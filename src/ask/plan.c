@@ -194,6 +194,18 @@ static bool plan_is_event(const plan_state *p, size_t at) {
     return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when);
 }
 
+/* "logged in this week": of several dates the one that is called so, or it is not known which. */
+static size_t plan_on_done(plan_state *p, size_t at) {
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    size_t dates = 0;
+    ask_ref named = table >= 0 && plan_is_word(p, at, "logged") ? plan_date_called(p, table, "login logged", PLAN_NONE) : PLAN_NONE;
+    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++)
+        dates += plan_temporal(&p->schema->tables[table].columns[c]);
+    if (plan_has(named)) p->date_subject = named;
+    else if (dates > 1 && !plan_has(p->date_subject)) p->penalty += 0.2;
+    return 1;
+}
+
 /* Of several dates it is not known which one that is. */
 static bool plan_has_dates(const plan_state *p) {
     int table = p->entity >= 0 ? p->entity : p->main_table;
@@ -451,6 +463,8 @@ static bool plan_aside(plan_state *p, size_t at) {
     if (p->share && plan_is_paid(p, at)) p->after_verb = true; /* checks settled by card */
     plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
     if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
+    for (size_t i = at > 8 ? at - 8 : 0; i < at && plan_is_word(p, at, "make take"); i++)
+        if (plan_is_word(p, i, "did does do") && !plan_is_word(p, at - 1, "the a by per each which what of")) return true;
     size_t most = at + 1 + plan_is_word(p, at + 1, "the");
     if (plan_is_word(p, at, "earn earns earned paid makes") && plan_is_word(p, most, "most least") && !plan_is_known(p, at) &&
         (most + 1 >= p->count || p->tokens[most + 1].kind == ASK_STOP || plan_filler(&p->tokens[most + 1])))
@@ -501,6 +515,7 @@ static size_t plan_step(plan_state *p, size_t at) {
         return n;
     if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 && p->tokens[at + 1].plural)
         p->penalty += 0.25, plan_note(p, "which of them are current is not known");
+    if (plan_filler(t) && plan_is_event(p, at)) return plan_on_done(p, at);
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;

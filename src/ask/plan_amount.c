@@ -16,7 +16,7 @@ bool plan_sums(lh_str name) {
 
 /* 3: it is called so alone, 2: the whole of it (total_amt), 1: one of several (refund_amt); 0: no amount. */
 static int amount_level(const plan_state *p, ask_ref ref) {
-    static const char *const words[] = {"amount", "total", "revenue", "value"};
+    static const char *const words[] = {"amount", "total", "revenue", "value", "cost"};
     const ask_column *column = plan_column(p, ref);
     int level = 0, named = 0;
     if (!plan_numeric(column) || column->key || ask_names_key(column->name)) return 0;

@@ -50,9 +50,25 @@ static void plan_age(plan_state *p, ask_ref ref) {
     p->compare.op = p->compare.op == ASK_GT ? ASK_LT : ASK_GT;
 }
 
+/* Miles, of a column of kilometres. */
+static bool plan_is_other_unit(lh_str name, lh_str said) {
+    static const char *const kinds[][2] = {{"mile", "km kms kilometer kilometre"},
+                                           {"km kilometer kilometre", "mi mile miles"},
+                                           {"dollar usd buck", "eur gbp chf"},
+                                           {"euro eur", "usd gbp chf"},
+                                           {"foot feet", "cm mm metres meters"}};
+    for (lh_str rest = name; rest.len;) {
+        lh_str word = lh_str_split(&rest, '_');
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            if (ask_in(said, kinds[i][0]) && ask_in(word, kinds[i][1])) return true;
+    }
+    return false;
+}
+
 /* "10 minutes" of a column of seconds. */
 static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
     if (lh_str_eq(unit->one, LH_STR("year"))) plan_age(p, ref);
+    if (plan_is_other_unit(plan_column(p, ref)->name, unit->one)) plan_doubt(p, unit->raw);
     double said = plan_seconds(unit->one), has = plan_seconds_in(plan_column(p, ref)->name);
     if (said > 0 && has <= 0) { /* a column that does not say its unit */
         bool minutes = lh_str_eq(unit->one, LH_STR("minute"));

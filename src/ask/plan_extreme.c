@@ -176,7 +176,7 @@ size_t plan_extreme(plan_state *p, size_t at) {
     p->extreme_common = extremes[row].common;
     p->extreme_hints = extremes[row].hints;
     size_t verb = at - (at && plan_is_word(p, at - 1, "the"));
-    if (verb && plan_is_word(p, at, "most least") && plan_is_word(p, verb - 1, "earn earns earned paid makes")) { /* who earns the most */
+    if (verb && !p->mentioned_count && plan_is_word(p, at, "most least") && plan_is_word(p, verb - 1, "earn earns earned paid makes")) { /* who earns the most */
         p->extreme_rows = false;
         p->extreme_hints = "salary wage pay earnings income rate";
     }

@@ -154,7 +154,11 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         double near = plan_near(p, found[i].ref.table),
                score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
         bool whole = false; /* the whole of another name goes before the beginning of this one */
-        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++) whole |= found[k].score >= 0.95 && found[k].words >= found[i].words;
+        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++) 
+            whole |= found[k].score >= 0.95 && found[k].words >= found[i].words && plan_near(p, found[k].ref.table) > -1;
+        lh_str text = plan_column(p, found[i].ref)->values[found[i].value];
+        bool code = found[i].words == 1 && text.len <= 4 && p->tokens[at].capital && !lh_str_eq(text, p->tokens[at].raw);
+        for (size_t k = 0; k < n && code; k++) whole |= found[k].words > 1 && found[k].score >= 0.65; /* San Francisco is not SAN */
         if (near <= -1 || whole) continue;
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
@@ -440,6 +444,8 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->focus = table;
         return;
     }
+    if (!has_entity && p->mentioned_count && at > 1 && plan_is_word(p, at - 1, "their its") && plan_is_word(p, at - 2, "and with"))
+        plan_doubt(p, p->tokens[at].raw); /* managers and their accounts: of each several */
     if (!has_entity) {
         p->entity = p->focus = table;
         p->entity_at = at;
