@@ -438,14 +438,14 @@ static size_t plan_on_head(plan_state *p, size_t at) {
         if (plan_has(of) && !plan_same(of, found[i].ref)) return 0;
         of = found[i].ref;
     }
-    if (plan_has(of) && said < 0 && !plan_is_people(p, of.table)) return 0; /* nurses, of positions: which of them live there? */
-    bool kinds = plan_has(of) && !plan_column(p, of)->key && !plan_column(p, of)->listed;
+    bool kinds = plan_has(of) && (said >= 0 || plan_is_people(p, of.table)) && /* nurses: people, and no positions of such */
+                 !plan_column(p, of)->key && !plan_column(p, of)->listed;
     ask_filter *f = kinds ? plan_filter(p, of, ASK_EQ) : NULL;
     if (!f) return 0;
     for (size_t i = 0; i < n; i++)
         if (plan_same(of, found[i].ref)) f->values[f->value_count++] = plan_column(p, of)->values[found[i].value];
-    if (p->focus < 0) p->focus = of.table;
     p->penalty += 0.05;
+    if (p->focus < 0) p->focus = of.table;
     plan_note(p, "'%.*s' are those of '%.*s' that end so", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
               LH_STR_ARG(plan_column(p, of)->name));
     return 1;

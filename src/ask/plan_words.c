@@ -251,7 +251,7 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (fn == ASK_COUNT && at && p->entity >= 0 && p->entity_at + 1 == at && !p->entity_plural &&
         plan_is_word(p, at, "number numbers"))
         plan_doubt(p, p->tokens[at].raw); /* the room number of a booking: not how many */
-    if (fn == ASK_COUNT && p->value_end == at && at && plan_is_word(p, at, "number numbers"))
+    if (fn == ASK_COUNT && p->value_end == at && at && p->tokens[at - 1].kind == ASK_WORD && plan_is_word(p, at, "number numbers"))
         plan_doubt(p, p->tokens[at].raw); /* phone number, where no column is one: not how many by phone */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
