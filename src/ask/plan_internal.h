@@ -84,7 +84,7 @@ typedef struct plan_state {
     bool ranking;               /* "rank the genres by" */
     size_t outer;               /* groups that were asked for, each of which has what is most of it */
     lh_str series;              /* "running", "growth": what it was asked by */
-    ask_ref role; /* the column that leads to those who are asked for: servers, of server_id; column -1 */
+    ask_ref role;               /* the column that leads to those who are asked for: servers, of server_id; column -1 */
     bool how_long;
     double long_seconds; /* the unit in which that is asked; 0: as it comes */
     bool comparing;      /* times with one another */
@@ -191,6 +191,7 @@ double plan_word_number(const ask_token *token, bool *ret);             /* also 
 /* ---- plan_extreme.c: how many words it takes ---- */
 size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row);
 size_t plan_extreme(plan_state *p, size_t at);
+void plan_extreme_column(plan_state *p, ask_ref ref, size_t at); /* the highest of it, or by it */
 size_t plan_count_before_extreme(plan_state *p, size_t at);
 /* ---- plan_mention.c ---- */
 size_t plan_mention(plan_state *p, size_t at); /* how many words it takes */

@@ -164,9 +164,11 @@ ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
         if (plan_temporal(&of->columns[c])) first = (ask_ref){table, (int)c};
     *ret_sure = dates == 1;
     for (size_t c = 0; c < of->column_count && dates > 1; c++) { /* offer_dt of offers, submitted_on of submissions */
-        lh_str one = lh_str_sub(of->name.name, 0, of->name.name.len > 2 ? of->name.name.len - 1 : 0), rest = of->columns[c].name,
-               word = lh_str_split(&rest, '_'), stem = lh_str_sub(word, 0, word.len > 5 ? 5 : word.len);
-        if (plan_temporal(&of->columns[c]) && stem.len >= 4 && rest.len && lh_str_starts(one, stem)) return (ask_ref){table, (int)c};
+        lh_str one = lh_str_sub(of->name.name, 0, of->name.name.len > 2 ? of->name.name.len - 1 : 0),
+               rest = of->columns[c].name, word = lh_str_split(&rest, '_'),
+               stem = lh_str_sub(word, 0, word.len > 5 ? 5 : word.len);
+        if (plan_temporal(&of->columns[c]) && stem.len >= 4 && rest.len && lh_str_starts(one, stem))
+            return (ask_ref){table, (int)c};
     }
     for (size_t i = 0; i < sizeof usual / sizeof *usual && dates > 1; i++)
         for (size_t c = 0; c < of->column_count; c++) {

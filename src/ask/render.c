@@ -464,7 +464,8 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
     for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
         const ask_filter *other = &r->plan->filters[i];
         bool other_special = other->op == ASK_EXISTS || other->op == ASK_COUNTS;
-        if (i != at && render_is_of_one(r, f, other) && ((!special && other_special) || (special == other_special && i < at)))
+        if (i != at && render_is_of_one(r, f, other) &&
+            ((!special && other_special) || (special == other_special && i < at)))
             return LH_OK;
     }
     render_text(r, lead);
