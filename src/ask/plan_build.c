@@ -87,7 +87,7 @@ static bool build_is_whose(const plan_state *p, ask_ref ref) {
 /* "opened after 2020 that have closed": the time is of another date, this one there is. */
 static bool build_is_apart(const plan_state *p, ask_ref ref, size_t at) {
     bool times = false, own = false,
-         verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since");
+         verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since that who which and but");
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         times |= f->op == ASK_IN_TIME;
@@ -442,7 +442,7 @@ static void build_list(plan_state *p) {
         return;
     }
     ask_ref label[2], key = plan_key(p, p->entity);
-    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan_column(p, plan->columns[0])->key;
+    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan->columns[0].table == p->entity && plan_column(p, plan->columns[0])->key;
     if (itself) plan->column_count = 0; /* order_id 17: the order */
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
