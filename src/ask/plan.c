@@ -529,6 +529,10 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
+    if (plan_is_event(p, at) && plan_is_word(p, at,
+                                             "cancelled canceled closed ended finished completed returned failed refunded rejected "
+                                             "declined expired terminated dropped lost resolved deleted removed suspended"))
+        plan_doubt(p, t->raw); /* an end, of which no date is called so */
     if (plan_is_event(p, at)) {
         if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
         return p->event = t, p->penalty += plan_has_dates(p) ? 0.3 : 0.05, 1;

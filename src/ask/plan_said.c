@@ -204,9 +204,19 @@ static bool said_owes(plan_state *p, size_t at) {
     return true;
 }
 
+/* "passed all their exams": no row of theirs that is not so, which one that is so does not tell. */
+static bool said_is_all(const plan_state *p, size_t at) {
+    size_t next = at + 1 + plan_is_word(p, at + 1, "of");
+    plan_choice rows = plan_is_word(p, at, "all every each") && plan_is_word(p, next, "their his her its") && next + 1 < p->count
+                           ? plan_best_table(p, next + 1)
+                           : (plan_choice){0};
+    return rows.there && rows.match.score >= 0.9 && !p->only && plan_elsewhere(p, rows.match.ref.table);
+}
+
 size_t plan_said(plan_state *p, size_t at) {
     size_t n = 0;
     if (p->tokens[at].kind != ASK_WORD) return 0;
+    if (said_is_all(p, at)) return plan_doubt(p, p->tokens[at].raw), 1;
     if (said_is_verb(p, at) || said_owes(p, at)) return 1;
     if (at < 12 && at == said_first(p) && said_is_order(p, at)) return plan_doubt(p, p->tokens[at].raw), 1;
     if (said_is_agent(p, at) || said_is_second(p, at) || said_is_people(p, at) || said_is_marked(p, at)) return 1;

@@ -134,7 +134,7 @@ size_t plan_time(plan_state *p, size_t at) {
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     if (when.kind == ASK_WEEKDAY && times_is_weekday_of(p, at + n - 1)) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
-                  p->mentioned[p->subject].at + 3 >= at && when.year_only;
+                  p->mentioned[p->subject].at + 3 >= at && when.year_only && !plan_is_word(p, at, "in during");
     if (number &&
         !plan_column(p, p->mentioned[p->subject].ref)->year_seen &&
         !lexicon_column_has(
