@@ -484,6 +484,18 @@ static bool plan_aside(plan_state *p, size_t at) {
             plan_is_word(p, at + 1, "more less over under"));
 }
 
+/* What was done at a time that stands behind it. */
+static void plan_on_event(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    if (plan_is_word(p, at,
+                     "cancelled canceled closed ended finished completed returned failed refunded rejected declined "
+                     "expired terminated dropped lost resolved deleted removed suspended"))
+        plan_doubt(p, t->raw); /* an end, of which no date is called so */
+    if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
+    p->event = t;
+    p->penalty += plan_has_dates(p) ? 0.3 : 0.05;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
@@ -529,14 +541,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
-    if (plan_is_event(p, at) && plan_is_word(p, at,
-                                             "cancelled canceled closed ended finished completed returned failed refunded rejected "
-                                             "declined expired terminated dropped lost resolved deleted removed suspended"))
-        plan_doubt(p, t->raw); /* an end, of which no date is called so */
-    if (plan_is_event(p, at)) {
-        if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
-        return p->event = t, p->penalty += plan_has_dates(p) ? 0.3 : 0.05, 1;
-    }
+    if (plan_is_event(p, at)) return plan_on_event(p, at), 1;
     if (plan_is_said(p, t)) return 1;
     if ((n = plan_of_subject(p, at)) || (n = plan_on_head(p, at)) || (n = plan_on_name(p, at)) ||
         (n = plan_on_slip(p, at)))

@@ -442,7 +442,8 @@ static void build_list(plan_state *p) {
         return;
     }
     ask_ref label[2], key = plan_key(p, p->entity);
-    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan->columns[0].table == p->entity && plan_column(p, plan->columns[0])->key;
+    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan->columns[0].table == p->entity &&
+                  plan_column(p, plan->columns[0])->key;
     if (itself) plan->column_count = 0; /* order_id 17: the order */
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);

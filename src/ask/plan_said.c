@@ -207,9 +207,10 @@ static bool said_owes(plan_state *p, size_t at) {
 /* "passed all their exams": no row of theirs that is not so, which one that is so does not tell. */
 static bool said_is_all(const plan_state *p, size_t at) {
     size_t next = at + 1 + plan_is_word(p, at + 1, "of");
-    plan_choice rows = plan_is_word(p, at, "all every each") && plan_is_word(p, next, "their his her its") && next + 1 < p->count
-                           ? plan_best_table(p, next + 1)
-                           : (plan_choice){0};
+    plan_choice rows =
+        plan_is_word(p, at, "all every each") && plan_is_word(p, next, "their his her its") && next + 1 < p->count
+            ? plan_best_table(p, next + 1)
+            : (plan_choice){0};
     return rows.there && rows.match.score >= 0.9 && !p->only && plan_elsewhere(p, rows.match.ref.table);
 }
 

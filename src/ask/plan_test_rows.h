@@ -788,12 +788,17 @@
     {"how many loans were made each month, going by returned at",
      "SELECT date_trunc('month', \"returned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP "
      "BY date_trunc('month', \"returned_at\")::DATE ORDER BY date_trunc('month', \"returned_at\")::DATE"},
-    {"books and their authors", "SELECT \"books\".\"book_id\", \"books\".\"title\", \"authors\".\"name\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""},
+    {"books and their authors", "SELECT \"books\".\"book_id\", \"books\".\"title\", \"authors\".\"name\" FROM "
+                                "\"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""},
     {"authors and their books", ""},
-    {"books with more than two hundred and fifty pages", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"pages\" > 250"},
-    {"Could you please tell me how many readers there are? Thanks a lot", "SELECT count(*) AS \"readers\" FROM \"readers\""},
-    {"total value of loans", ""},
-    {"please delete reader 5", ""},
-    {"readers with renewed loans of crime books", "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON "
-     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"loan_log\".\"renewed\" AND \"books\".\"genre\" = 'crime')"},
+    {"books with more than two hundred and fifty pages",
+     "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"pages\" > 250"},
+    {"Could you please tell me how many readers there are? Thanks a lot",
+     "SELECT count(*) AS \"readers\" FROM \"readers\""},
+    {"total value of loans", ""}, {"please delete reader 5", ""},
+    {"readers with renewed loans of crime books",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" "
+     "AND \"loan_log\".\"renewed\" AND \"books\".\"genre\" = 'crime')"},
     {"average age of books", ""},
