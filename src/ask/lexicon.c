@@ -60,13 +60,15 @@ static void names_add(names *into, const ask_token *words, size_t count, double 
 /* amt is an amount, min_age a minimum age. */
 static const char *names_long(lh_str word, bool first) {
     static const char *const shorts[][2] = {
-        {"amt", "amount"},      {"qty", "quantity"},   {"dt", "date"},       {"cd", "code"},        {"yr", "year"},
-        {"hr", "hour"},         {"hrs", "hours"},      {"num", "number"},    {"nr", "number"},      {"pct", "percent"},
-        {"cap", "capacity"},    {"descr", "description"}, {"addr", "address"}, {"dept", "department"}, {"emp", "employee"},
-        {"cust", "customer"},   {"proj", "project"},   {"cnt", "count"},     {"prod", "product"},   {"acct", "account"},
-        {"inv", "invoice"},     {"svc", "service"},    {"exp", "expiry"},    {"mgr", "manager"},    {"cat", "category"},
-        {"yrs", "years"},       {"pmt", "payment"},    {"lvl", "level"},     {"bal", "balance"},     {"ord", "order"},
-        {"dob", "birth"},       {"tel", "phone"},      {"avg", "average"},   {"qtr", "quarter"}};
+        {"amt", "amount"},   {"qty", "quantity"},    {"dt", "date"},      {"cd", "code"},
+        {"yr", "year"},      {"hr", "hour"},         {"hrs", "hours"},    {"num", "number"},
+        {"nr", "number"},    {"pct", "percent"},     {"cap", "capacity"}, {"descr", "description"},
+        {"addr", "address"}, {"dept", "department"}, {"emp", "employee"}, {"cust", "customer"},
+        {"proj", "project"}, {"cnt", "count"},       {"prod", "product"}, {"acct", "account"},
+        {"inv", "invoice"},  {"svc", "service"},     {"exp", "expiry"},   {"mgr", "manager"},
+        {"cat", "category"}, {"yrs", "years"},       {"pmt", "payment"},  {"lvl", "level"},
+        {"bal", "balance"},  {"ord", "order"},       {"dob", "birth"},    {"tel", "phone"},
+        {"avg", "average"},  {"qtr", "quarter"}};
     if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
@@ -99,8 +101,10 @@ static size_t names_unit(const ask_token *words, size_t count) {
     if (count > 2 && ask_in(words[count - 2].word, money) &&
         ask_in(words[count - 1].word, "hr hour day night week month yr year unit"))
         return count - 2;
-    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf cad aud inr jpy kg g km h hr sqm sqft m2 m² lbs cm mm") ? count - 1
-                                                                                                          : count;
+    return count > 1 && ask_in(words[count - 1].word,
+                               "usd eur gbp chf cad aud inr jpy kg g km h hr sqm sqft m2 m² lbs cm mm")
+               ? count - 1
+               : count;
 }
 
 static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *synonyms, size_t synonym_count,
@@ -126,7 +130,8 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
         size_t bare = count; /* openings_qty are openings, a wage (£/h) a wage */
         while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy hr h g")) bare--;
         size_t own_words = table->count ? table->phrases[0].count : 0, like = 0;
-        while (like < own_words && like < count && lh_str_eq(words[like].stem, table->phrases[0].words[like].stem)) like++;
+        while (like < own_words && like < count && lh_str_eq(words[like].stem, table->phrases[0].words[like].stem))
+            like++;
         if (count > 2 && ask_is(&words[count - 1], "id") && like < count - 1) bare = count - 1; /* the lead recruiter */
         if (bare < count) names_add(into, words, bare, ask_is(&words[count - 1], "id") ? 0.93 : 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
@@ -395,11 +400,12 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (!loose) return 0;
     bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
-    if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
+    if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one)))
+        return 0.72;
     if (!said->capital && word_short(said->word, name->word)) return 0.78;
     if (said->plural && name->plural &&
-        (word_short(name->one, said->one) || (said->one.len >= 3 && name->one.len >= said->one.len + 4 &&
-                                              lh_str_starts(name->one, said->one))))
+        (word_short(name->one, said->one) ||
+         (said->one.len >= 3 && name->one.len >= said->one.len + 4 && lh_str_starts(name->one, said->one))))
         return 0.8; /* reqs are requisitions, appts appointments */
     if (!said->known && word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;

@@ -76,7 +76,8 @@ size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
          lh_str_find(plan_column(p, column)->name, '%') < plan_column(p, column)->name.len))
         p->penalty += 0.45;
     if (plan_has(column) && (fn == ASK_SUM || fn == ASK_AVG) &&
-        (lh_str_ends(plan_column(p, column)->name, LH_STR("_no")) || lh_str_ends(plan_column(p, column)->name, LH_STR("_id"))))
+        (lh_str_ends(plan_column(p, column)->name, LH_STR("_no")) ||
+         lh_str_ends(plan_column(p, column)->name, LH_STR("_id"))))
         p->penalty += 0.45; /* nor numbers that name something */
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
@@ -180,7 +181,8 @@ static bool plan_counted(plan_state *p, size_t at) {
     double n = ask_word_number(t, &is);
     bool kinds = kind.there && kind.match.score >= 0.95 && p->tokens[at + kind.match.words].plural &&
                  plan_column(p, kind.match.ref)->type == ASK_TEXT;
-    if (!is || ((!table.there || table.match.score < 0.75) && !kinds) || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
+    if (!is || ((!table.there || table.match.score < 0.75) && !kinds) || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000)
+        return false;
     p->top = (uint64_t)n;
     if (p->lead == LEAD_NONE) p->lead = LEAD_LIST, p->lead_open = true;
     return true;
@@ -198,7 +200,8 @@ static bool plan_is_event(const plan_state *p, size_t at) {
 static size_t plan_on_done(plan_state *p, size_t at) {
     int table = p->entity >= 0 ? p->entity : p->main_table;
     size_t dates = 0;
-    ask_ref named = table >= 0 && plan_is_word(p, at, "logged") ? plan_date_called(p, table, "login logged", PLAN_NONE) : PLAN_NONE;
+    ask_ref named =
+        table >= 0 && plan_is_word(p, at, "logged") ? plan_date_called(p, table, "login logged", PLAN_NONE) : PLAN_NONE;
     for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++)
         dates += plan_temporal(&p->schema->tables[table].columns[c]);
     if (plan_has(named)) p->date_subject = named;
@@ -305,7 +308,8 @@ static bool plan_is_trade(const plan_state *p, size_t at) {
                       "bought purchased ordered sold booked rented signed placed made taken took had filed submitted "
                       "requested hired received got visited attended hosted played performed held joined taught run"))
         return false;
-    while (next < p->count && plan_is_word(p, next, "a an any the some no both only single for on by at in to of one")) next++;
+    while (next < p->count && plan_is_word(p, next, "a an any the some no both only single for on by at in to of one"))
+        next++;
     plan_choice rows = next < p->count ? plan_best_table(p, next) : (plan_choice){0},
                 value = next < p->count ? plan_best_value(p, next) : (plan_choice){0};
     if (rows.there && rows.match.score >= 0.9 && p->lead == LEAD_WHO && p->entity < 0)
@@ -438,8 +442,9 @@ static size_t plan_on_head(plan_state *p, size_t at) {
         if (plan_has(of) && !plan_same(of, found[i].ref)) return 0;
         of = found[i].ref;
     }
-    bool kinds = plan_has(of) && (said >= 0 || plan_is_people(p, of.table)) && /* nurses: people, and no positions of such */
-                 !plan_column(p, of)->key && !plan_column(p, of)->listed;
+    if (plan_has(of) && said < 0 && !plan_is_people(p, of.table))
+        return 0; /* nurses, of positions: which of them live there? */
+    bool kinds = plan_has(of) && !plan_column(p, of)->key && !plan_column(p, of)->listed;
     ask_filter *f = kinds ? plan_filter(p, of, ASK_EQ) : NULL;
     if (!f) return 0;
     for (size_t i = 0; i < n; i++)
@@ -464,15 +469,31 @@ static bool plan_aside(plan_state *p, size_t at) {
     plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
     if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
     for (size_t i = at > 8 ? at - 8 : 0; i < at && plan_is_word(p, at, "make take"); i++)
-        if (plan_is_word(p, i, "did does do") && !plan_is_word(p, at - 1, "the a by per each which what of")) return true;
+        if (plan_is_word(p, i, "did does do") && !plan_is_word(p, at - 1, "the a by per each which what of"))
+            return true;
     size_t most = at + 1 + plan_is_word(p, at + 1, "the");
-    if (plan_is_word(p, at, "earn earns earned paid makes") && plan_is_word(p, most, "most least") && !plan_is_known(p, at) &&
+    if (plan_is_word(p, at, "earn earns earned paid makes") && plan_is_word(p, most, "most least") &&
+        !plan_is_known(p, at) &&
         (most + 1 >= p->count || p->tokens[most + 1].kind == ASK_STOP || plan_filler(&p->tokens[most + 1])))
         return true;
-    return everyone || plan_is_sold(p, at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
+    return everyone || plan_is_sold(p, at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) ||
+           plan_is_paid(p, at) ||
            (plan_is_word(p, at, "paid earn earns make makes") && plan_is_word(p, at + 1, "more less") &&
             plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||
-           (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") && plan_is_word(p, at + 1, "more less over under"));
+           (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") &&
+            plan_is_word(p, at + 1, "more less over under"));
+}
+
+/* What was done at a time that stands behind it. */
+static void plan_on_event(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    if (plan_is_word(p, at,
+                     "cancelled canceled closed ended finished completed returned failed refunded rejected declined "
+                     "expired terminated dropped lost resolved deleted removed suspended"))
+        plan_doubt(p, t->raw); /* an end, of which no date is called so */
+    if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
+    p->event = t;
+    p->penalty += plan_has_dates(p) ? 0.3 : 0.05;
 }
 
 static size_t plan_step(plan_state *p, size_t at) {
@@ -513,16 +534,14 @@ static size_t plan_step(plan_state *p, size_t at) {
         (!(plan_filler(t) && (t->word.len < 4 || !plan_is_known(p, at))) || plan_long_column(p, at)) &&
         (n = plan_mention(p, at)))
         return n;
-    if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 && p->tokens[at + 1].plural)
+    if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 &&
+        p->tokens[at + 1].plural)
         p->penalty += 0.25, plan_note(p, "which of them are current is not known");
     if (plan_filler(t) && plan_is_event(p, at)) return plan_on_done(p, at);
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
-    if (plan_is_event(p, at)) {
-        if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
-        return p->event = t, p->penalty += plan_has_dates(p) ? 0.3 : 0.05, 1;
-    }
+    if (plan_is_event(p, at)) return plan_on_event(p, at), 1;
     if (plan_is_said(p, t)) return 1;
     if ((n = plan_of_subject(p, at)) || (n = plan_on_head(p, at)) || (n = plan_on_name(p, at)) ||
         (n = plan_on_slip(p, at)))

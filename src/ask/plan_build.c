@@ -86,7 +86,8 @@ static bool build_is_whose(const plan_state *p, ask_ref ref) {
 
 /* "opened after 2020 that have closed": the time is of another date, this one there is. */
 static bool build_is_apart(const plan_state *p, ask_ref ref, size_t at) {
-    bool times = false, own = false, verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since");
+    bool times = false, own = false,
+         verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since that who which and but");
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         times |= f->op == ASK_IN_TIME;
@@ -101,7 +102,8 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         bool apart = build_is_apart(p, ref, p->mentioned[i].at);
-        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)) && !apart) || build_is_whose(p, ref))
+        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)) && !apart) ||
+            build_is_whose(p, ref))
             continue;
         bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
                     p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
@@ -138,7 +140,8 @@ static void build_mentioned(plan_state *p) {
             lh_str name = plan_column(p, ref)->name;
             bool sum = plan_sums(name);
             plan_measure(p, sum ? ASK_SUM : ASK_AVG, ref);
-            bool mean = plan_called(p, ref, "rate price cost salary wage pay score rating age percent duration minutes size");
+            bool mean =
+                plan_called(p, ref, "rate price cost salary wage pay score rating age percent duration minutes size");
             p->penalty += sum || mean ? 0.1 : 0.25; /* days added per project: of each, or all of them? */
             plan_note(p, "'%.*s' is its %s", LH_STR_ARG(name), sum ? "total" : "average");
             continue;
@@ -228,7 +231,8 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         plan_doubt(p, p->extreme_word);
         return LH_OK;
     }
-    if (p->both && p->entity == by.table && !groups && !p->plan.filter_count && !p->top) { /* the oldest and the youngest */
+    if (p->both && p->entity == by.table && !groups && !p->plan.filter_count &&
+        !p->top) { /* the oldest and the youngest */
         (void)plan_filter(p, by, ASK_LEAST_MOST);
         p->plan.order_column = by;
         p->plan.ordered = p->order_set = true;
@@ -253,7 +257,8 @@ static void build_order(plan_state *p) {
          each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
                 p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
     plan_measure(p, sum ? ASK_SUM : p->plan.descending ? ASK_MAX : ASK_MIN, by);
-    if (!sum && p->extreme_hints && lh_str_starts(lh_str_from(p->extreme_hints), LH_STR("price")) && plan_has(p->entity_column))
+    if (!sum && p->extreme_hints && lh_str_starts(lh_str_from(p->extreme_hints), LH_STR("price")) &&
+        plan_has(p->entity_column))
         p->penalty += 0.25; /* the cheapest garage: on average, or once? */
     if (each) { /* the longest loan of each librarian: one for each, in no order */
         p->plan.ordered = false;
@@ -437,7 +442,8 @@ static void build_list(plan_state *p) {
         return;
     }
     ask_ref label[2], key = plan_key(p, p->entity);
-    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan_column(p, plan->columns[0])->key;
+    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan->columns[0].table == p->entity &&
+                  plan_column(p, plan->columns[0])->key;
     if (itself) plan->column_count = 0; /* order_id 17: the order */
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
@@ -451,7 +457,7 @@ static void build_list(plan_state *p) {
     bool who = p->lead == LEAD_WHO && p->extreme && plan->ordered && n && !is_key; /* who earns the most */
     bool beside = number || who || (p->rows && p->row_by.table == p->entity) ||
                   (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
-                   p->mentioned[0].at > p->entity_at);                               /* readers with their city */
+                   p->mentioned[0].at > p->entity_at);                         /* readers with their city */
     if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) { /* what is the email of … */
         if (plan->distinct && plan->column_count == 1) build_known(p, plan->columns[0]);
         return;
@@ -482,7 +488,8 @@ static void build_names(plan_state *p) {
     ask_plan *plan = &p->plan;
     ask_ref label[2];
     bool key = false;
-    for (size_t i = 0; i < plan->column_count && !plan->measure_count && !plan->distinct && p->row_of != p->entity; i++) {
+    for (size_t i = 0; i < plan->column_count && !plan->measure_count && !plan->distinct && p->row_of != p->entity;
+         i++) {
         int rows = plan->columns[i].table == p->entity ? plan_leads_to(p, plan->columns[i]) : -1;
         size_t n = rows >= 0 ? plan_label(p, rows, label, 2, &key) : 0;
         bool there = !n;

@@ -88,7 +88,8 @@ static bool compare_sum(plan_state *p, ask_ref ref) {
     bool verb = false;
     size_t said = 0;
     for (size_t i = p->compare.at > 6 ? p->compare.at - 6 : 0; i < p->compare.at; i++)
-        if (plan_is_word(p, i, "total totals totalling spent spend spends paid pay bought earned generated billed sold"))
+        if (plan_is_word(p, i,
+                         "total totals totalling spent spend spends paid pay bought earned generated billed sold"))
             verb = true, said = i;
     if (all && verb) plan_doubt_amount(p, ref, &p->tokens[said]);
     ask_filter *f = all && verb ? plan_filter(p, (ask_ref){ref.table, -1}, ASK_COUNTS) : NULL;
@@ -276,8 +277,8 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         hinted = plan_hinted(p, near, words, true);
         if (plan_has(hinted) && ask_in(plan_column(p, hinted)->name, compare_parts)) hinted.column = -1;
     }
-    bool other =
-        !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
+    bool other = !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD &&
+                 !plan_filler(&p->tokens[i]); /* it is of that */
     if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
@@ -323,7 +324,8 @@ static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
     const ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
     if (!times && !once) return false;
     *ret_words = times ? 1 : 0;
-    bool state = f && f->op == ASK_EQ && !f->not && !f->by_way && plan_elsewhere(p, f->column.table) && p->value_end + 4 > at;
+    bool state =
+        f && f->op == ASK_EQ && !f->not && !f->by_way && plan_elsewhere(p, f->column.table) && p->value_end + 4 > at;
     if (f && f->op == ASK_EXISTS && !f->not&&!p->compare.average) {
         p->plan.filter_count--;
         plan_compare_table(p, f->column.table);
@@ -346,9 +348,12 @@ static bool plan_takes_column(const plan_state *p, const plan_choice *column, co
 
 /* "40 dollars an hour": what that is for, of the words behind the unit. */
 static size_t compare_each(const plan_state *p, size_t unit) {
-    if (plan_is_word(p, unit, "square") && plan_is_word(p, unit + 1, "meter meters metre metres foot feet yard yards")) return 1;
+    if (plan_is_word(p, unit, "square") && plan_is_word(p, unit + 1, "meter meters metre metres foot feet yard yards"))
+        return 1;
     bool money = plan_is_word(p, unit, "dollar dollars usd euro euros eur pound pounds buck bucks");
-    return money && plan_is_word(p, unit + 1, "a an per") && plan_is_word(p, unit + 2, "hour day night week month year") ? 2 : 0;
+    return money && plan_is_word(p, unit + 1, "a an per") && plan_is_word(p, unit + 2, "hour day night week month year")
+               ? 2
+               : 0;
 }
 
 static void compare_close(plan_state *p, const plan_choice *column) {
@@ -382,9 +387,10 @@ size_t plan_resolve(plan_state *p, size_t at) {
             column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
-    column.there = column.there && !(is_unit && i == unit_at && plan_is_part(p, &column.match)) &&
-                   !(is_unit && i == unit_at && column.match.score < 0.9 && p->entity >= 0 &&
-                     column.match.ref.table != p->entity && column.match.words == 1); /* 30 days: no other row's terms */
+    column.there =
+        column.there && !(is_unit && i == unit_at && plan_is_part(p, &column.match)) &&
+        !(is_unit && i == unit_at && column.match.score < 0.9 && p->entity >= 0 &&
+          column.match.ref.table != p->entity && column.match.words == 1); /* 30 days: no other row's terms */
     if (at > 1 && plan_is_word(p, at - 2, "within") && is_unit) plan_doubt(p, p->tokens[at - 2].raw);
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);

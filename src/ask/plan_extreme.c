@@ -236,9 +236,9 @@ size_t plan_count_before_extreme(plan_state *p, size_t at) {
 /* "the most booked room", "the best rated class": by what rows of another table have. */
 static void extreme_of_other(plan_state *p, ask_ref ref) {
     bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
-    p->plan.order_measure = (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
-                                              done ? (ask_ref){ref.table, -1}
-                                                   : ref); /* the best rated class: by what it has on average */
+    p->plan.order_measure =
+        (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
+                          done ? (ask_ref){ref.table, -1} : ref); /* the best rated class: by what it has on average */
     p->order_set = p->plan.ordered = true;
     p->plan.descending = p->extreme > 0;
     p->lead_open = true;

@@ -154,11 +154,14 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         double near = plan_near(p, found[i].ref.table),
                score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
         bool whole = false; /* the whole of another name goes before the beginning of this one */
-        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++) 
-            whole |= found[k].score >= 0.95 && found[k].words >= found[i].words && plan_near(p, found[k].ref.table) > -1;
+        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++)
+            whole |=
+                found[k].score >= 0.95 && found[k].words >= found[i].words && plan_near(p, found[k].ref.table) > -1;
         lh_str text = plan_column(p, found[i].ref)->values[found[i].value];
-        bool code = found[i].words == 1 && text.len <= 4 && p->tokens[at].capital && !lh_str_eq(text, p->tokens[at].raw);
-        for (size_t k = 0; k < n && code; k++) whole |= found[k].words > 1 && found[k].score >= 0.65; /* San Francisco is not SAN */
+        bool code =
+            found[i].words == 1 && text.len <= 4 && p->tokens[at].capital && !lh_str_eq(text, p->tokens[at].raw);
+        for (size_t k = 0; k < n && code; k++)
+            whole |= found[k].words > 1 && found[k].score >= 0.65; /* San Francisco is not SAN */
         if (near <= -1 || whole) continue;
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
@@ -286,8 +289,9 @@ static void plan_way_back(plan_state *p, int table) {
 /* "events and their venues": those are shown, too; of several of each that is not done. */
 static bool plan_and_their(plan_state *p, int table) {
     ask_ref label[2];
-    bool key = false, said = p->at > 1 && plan_is_word(p, p->at - 1, "their its") && plan_is_word(p, p->at - 2, "and with plus");
-    if (!said || p->not || p->plan.measure_count || p->entity < 0) return false;
+    bool key = false,
+         said = p->at > 1 && plan_is_word(p, p->at - 1, "their its") && plan_is_word(p, p->at - 2, "and with plus");
+    if (!said || p->not|| p->plan.measure_count || p->entity < 0) return false;
     size_t n = ask_path(p->schema, p->entity, table, NULL) > 0 ? plan_label(p, table, label, 2, &key) : 0;
     if (!n || p->plan.column_count + n > ASK_COLUMNS_MAX) {
         plan_doubt(p, p->tokens[p->at].raw);
@@ -376,8 +380,10 @@ static void plan_count_table(plan_state *p, int table, size_t words, size_t at) 
     if (p->share) p->parts_before = p->plan.filter_count;
     if (p->fn == ASK_SUM && !p->tokens[at + words - 1].plural) plan_doubt(p, p->tokens[at].raw); /* the total of one */
     if (p->fn == ASK_SUM && !p->ordering &&
-        ask_in(p->tokens[at + words - 1].one, "fine charge payment expense invoice fee cost refund donation tip bonus sale deposit"))
-        p->penalty += 0.25, plan_note(p, "'%.*s' are counted", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60))); /* or their amounts */
+        ask_in(p->tokens[at + words - 1].one,
+               "fine charge payment expense invoice fee cost refund donation tip bonus sale deposit"))
+        p->penalty += 0.25, plan_note(p, "'%.*s' are counted",
+                                      LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60))); /* or their amounts */
     size_t made = plan_measure(p,
                                p->share      ? ASK_SHARE
                                : p->distinct ? ASK_COUNT_DISTINCT
@@ -444,7 +450,8 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->focus = table;
         return;
     }
-    if (!has_entity && p->mentioned_count && at > 1 && plan_is_word(p, at - 1, "their its") && plan_is_word(p, at - 2, "and with"))
+    if (!has_entity && p->mentioned_count && at > 1 && plan_is_word(p, at - 1, "their its") &&
+        plan_is_word(p, at - 2, "and with"))
         plan_doubt(p, p->tokens[at].raw); /* managers and their accounts: of each several */
     if (!has_entity) {
         p->entity = p->focus = table;
@@ -537,7 +544,8 @@ int plan_leads_to(plan_state *p, ask_ref ref) {
     bool key = false;
     for (size_t k = 0; k < p->schema->key_count; k++) {
         const ask_key one = p->schema->keys[k];
-        if (!plan_same(one.from, ref) || one.to.table == ref.table || !plan_numeric(plan_column(p, ref)) || !plan_label(p, one.to.table, label, 2, &key) || key)
+        if (!plan_same(one.from, ref) || one.to.table == ref.table || !plan_numeric(plan_column(p, ref)) ||
+            !plan_label(p, one.to.table, label, 2, &key) || key)
             continue;
         return plan_take_key(p, k), one.to.table;
     }
@@ -606,9 +614,8 @@ static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
 /* "how many renewed loans": those that are so are counted. */
 static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
     bool late = next && ask_in(p->tokens[next - 1].word, "late delayed overdue early"),
-         waits =
-             (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !late)) && !p->distinct &&
-             (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
+         waits = (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !late)) && !p->distinct &&
+                 (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
     plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
     return rows.there && rows.match.score >= 0.7 && rows.match.ref.table == ref.table;
 }
@@ -622,8 +629,8 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
         return;
     }
     const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
-    if (last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == m->ref.table && plan_column(p, m->ref)->key &&
-        next > m->words && plan_is_word(p, next - m->words - 1, "per")) {
+    if (last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == m->ref.table &&
+        plan_column(p, m->ref)->key && next > m->words && plan_is_word(p, next - m->words - 1, "per")) {
         p->grouping = p->each = p->lead_open = false; /* the average profit per item: each row is one */
         p->group_end = next;
         return;
@@ -631,10 +638,14 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
     if (last && plan_has(last->column) && plan_numeric(plan_column(p, m->ref)) && next > m->words &&
         plan_is_word(p, next - m->words - 1, "per") && !p->tokens[next - 1].plural &&
         !ask_in(plan_column(p, m->ref)->name, "year month week day hour quarter"))
-        p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
-    bool fine = plan_numeric(plan_column(p, m->ref)) && !last && p->fn < 0 && (p->entity >= 0 || p->plan.filter_count) &&
-                (lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("D")) || lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("d")));
-    if (fine) p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not the order", LH_STR_ARG(plan_column(p, m->ref)->name));
+        p->penalty += 0.25,
+            plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
+    bool fine = plan_numeric(plan_column(p, m->ref)) && !last && p->fn < 0 &&
+                (p->entity >= 0 || p->plan.filter_count) &&
+                (lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("D")) ||
+                 lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("d")));
+    if (fine)
+        p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not the order", LH_STR_ARG(plan_column(p, m->ref)->name));
     plan_note_twin(p, m->ref);
     if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
     plan_group(p, m->ref, ASK_WHOLE);
@@ -674,13 +685,14 @@ static bool plan_is_role(plan_state *p, ask_ref ref, size_t at) {
 static bool plan_is_kind(plan_state *p, ask_ref ref, size_t next) {
     const ask_column *column = plan_column(p, ref);
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
-    return p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
-        !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
-        column->type != ASK_BOOL &&                                                     /* which desserts are vegan */
-        !(plan_temporal(column) && !ask_in(p->tokens[next - 1].one, "date day time")) && /* which chefs left */
-        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
-        !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
-        (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0);
+    return p->lead_open &&
+           (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
+           !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
+           column->type != ASK_BOOL && /* which desserts are vegan */
+           !(plan_temporal(column) && !ask_in(p->tokens[next - 1].one, "date day time")) && /* which chefs left */
+           !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
+           !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
+           (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0);
 }
 
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {

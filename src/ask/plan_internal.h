@@ -84,7 +84,7 @@ typedef struct plan_state {
     bool ranking;               /* "rank the genres by" */
     size_t outer;               /* groups that were asked for, each of which has what is most of it */
     lh_str series;              /* "running", "growth": what it was asked by */
-    ask_ref role; /* the column that leads to those who are asked for: servers, of server_id; column -1 */
+    ask_ref role;               /* the column that leads to those who are asked for: servers, of server_id; column -1 */
     bool how_long;
     double long_seconds; /* the unit in which that is asked; 0: as it comes */
     bool comparing;      /* times with one another */

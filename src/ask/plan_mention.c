@@ -15,8 +15,7 @@ static void mention_on_rate(plan_state *p) {
 /* "never ordered": the one table of what is done with them, whatever it is called. */
 static bool mention_one_link(const plan_state *p, size_t at, int *ret_table) {
     int found = -1;
-    if (!plan_is_word(p, at, "ordered sold bought purchased booked used rented hired visited served"))
-        return false;
+    if (!plan_is_word(p, at, "ordered sold bought purchased booked used rented hired visited served")) return false;
     plan_choice state = plan_best_value(p, at);
     if (state.there && state.match.score >= 0.9) return false;
     for (size_t k = 0; k < p->schema->key_count; k++) {
@@ -195,7 +194,8 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
         plan_choice of = whose < p->count ? plan_best_table(p, whose) : (plan_choice){0};
         int own = column->match.ref.table;
         if (of.there && of.match.score >= 0.9 && of.match.ref.table != own &&
-            ask_path(p->schema, own, of.match.ref.table, NULL) < 0 && ask_path(p->schema, of.match.ref.table, own, NULL) < 0)
+            ask_path(p->schema, own, of.match.ref.table, NULL) < 0 &&
+            ask_path(p->schema, of.match.ref.table, own, NULL) < 0)
             plan_doubt(p, p->tokens[at].raw);
     }
     bool whole = !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending");
@@ -229,8 +229,8 @@ static bool mention_is_flag(const plan_state *p, const plan_choice *column, size
 static bool mention_is_asked(const plan_state *p, const plan_choice *column, size_t at) {
     size_t next = at + column->match.words;
     bool whose = at && p->tokens[at - 1].possessive && (next >= p->count || p->tokens[next].kind == ASK_STOP);
-    return column->match.score >= 0.95 &&
-           (whose || plan_is_word(p, next, "of for") || (plan_is_word(p, next, "number numbers") && column->match.words == 1));
+    return column->match.score >= 0.95 && (whose || plan_is_word(p, next, "of for") ||
+                                           (plan_is_word(p, next, "number numbers") && column->match.words == 1));
 }
 
 /* "who never opened a ticket": the people that have them. */
@@ -403,7 +403,8 @@ static size_t mention_number(plan_state *p, const plan_choice *table, const plan
     if (plan_is_amount_of(p, table, at, &amount) && !(column->there && column->match.words >= amount.words))
         return plan_on_column(p, &amount, at), amount.words;
     if (plan_is_pieces(p, table, at, &amount) && (p->fn >= 0 || p->extreme)) {
-        plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, amount.ref)->name));
+        plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw),
+                  LH_STR_ARG(plan_column(p, amount.ref)->name));
         if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
         plan_on_column(p, &amount, at);
         return 1;
@@ -412,8 +413,8 @@ static size_t mention_number(plan_state *p, const plan_choice *table, const plan
 }
 
 /* Words that a value is called by, too, but which mean the table or the column here. */
-static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column, const plan_choice *of_value,
-                                size_t at) {
+static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column,
+                                const plan_choice *of_value, size_t at) {
     const plan_choice table = *of_table, column = *of_column;
     plan_choice value = *of_value;
     if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
@@ -439,8 +440,9 @@ static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table
 }
 
 /* Which of the three it is: how well each fits. */
-static void mention_weigh(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column, const plan_choice *of_value, size_t at,
-                          double *ret_table, double *ret_column, double *ret_value) {
+static void mention_weigh(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column,
+                          const plan_choice *of_value, size_t at, double *ret_table, double *ret_column,
+                          double *ret_value) {
     const plan_choice table = *of_table, column = *of_column, value = *of_value;
     size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
@@ -451,7 +453,8 @@ static void mention_weigh(const plan_state *p, const plan_choice *of_table, cons
         t -= 0.4; /* membership, not members */
     size_t next = at + (column.there ? column.match.words : 0);
     bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
-    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 && column.match.score < table.match.score && column.match.words == table.match.words;
+    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 &&
+                column.match.score < table.match.score && column.match.words == table.match.words;
     if (t > 0 && c > 0 && (row || less || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
         mention_leads(p, column.match.ref, table.match.ref.table))
         c = 0; /* a customer: the one that the column refers to */
@@ -491,12 +494,14 @@ size_t plan_mention(plan_state *p, size_t at) {
     mention_prefer_date(p, &column, at);
     if (column.there && mention_is_deed(p, &column.match, at)) return 1;
     if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
-    if (p->grouping && column.there && column.match.score < 0.9 && column.match.words == 1 && !table.there && at + 1 < p->count) {
+    if (p->grouping && column.there && column.match.score < 0.9 && column.match.words == 1 && !table.there &&
+        at + 1 < p->count) {
         plan_choice behind = plan_best_column(p, at + 1, WANT_ANY); /* job category: a category */
         if (behind.there && behind.match.score >= 0.97 && behind.match.ref.table != column.match.ref.table)
             return plan_note(p, "'%.*s' is '%.*s' of '%.*s'", LH_STR_ARG(p->tokens[at + 1].word),
                              LH_STR_ARG(plan_column(p, behind.match.ref)->name),
-                             LH_STR_ARG(p->schema->tables[behind.match.ref.table].shown)), 1;
+                             LH_STR_ARG(p->schema->tables[behind.match.ref.table].shown)),
+                   1;
     }
     bool deed = plan_is_word(p, at, "sold bought") ||
                 (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));

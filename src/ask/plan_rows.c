@@ -258,7 +258,8 @@ size_t plan_on_named(plan_state *p, size_t at) {
 
 /* "whose lead recruiter is Olga Kaminski": she is the one to whom that column leads. */
 static bool rows_by_role(plan_state *p, size_t at, size_t words) {
-    const ask_key *key = p->subject >= 0 && p->mentioned[p->subject].at + 6 > at ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
+    const ask_key *key =
+        p->subject >= 0 && p->mentioned[p->subject].at + 6 > at ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
     ask_ref label[2];
     size_t n = key && key->from.table != key->to.table ? rows_unlisted(p, key->to.table, label) : 0;
     ask_filter *f = n && !plan_is_word(p, at - 1, "of for") ? plan_filter(p, label[0], ASK_NAMED) : NULL;
@@ -464,7 +465,8 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
     if (p->lead == LEAD_WHO && at && plan_is_word(p, at - 1, "who") && p->entity < 0 && at + 1 < p->count &&
         lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* who referred Ann Lee */
         key = rows_self_of(p, at);
-        words = key && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) ? rows_whose(p, key, at + 1, true) : 0;
+        words =
+            key && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) ? rows_whose(p, key, at + 1, true) : 0;
         return words ? rows_self_read(p, key, 1 + words) : 0;
     }
     if (!plan_is_word(p, at, "does do did")) return 0;
@@ -485,7 +487,8 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
 static bool rows_is_own(plan_state *p, size_t at) {
     ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
     bool ends = at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
-    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not || p->entity >= 0) return false;
+    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not|| p->entity >= 0)
+        return false;
     const ask_key *key = rows_self(p, f->column.table, at);
     if (!key) return false;
     f->by_way = f->up = true;
@@ -699,7 +702,8 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
          open = ask_in(t->word, "open unclosed unresolved unfinished outstanding ongoing pending incomplete");
     ask_ref end = {-1, -1},
             done = before || not ? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word) : PLAN_NONE;
-    if (plan_has(done) && plan_numeric(plan_column(p, done)) && p->extreme && !p->order_set) done = PLAN_NONE; /* highest rated */
+    if (plan_has(done) && plan_numeric(plan_column(p, done)) && p->extreme && !p->order_set)
+        done = PLAN_NONE; /* highest rated */
     if (plan_has(done)) {
         rows_state(p, done, not, t->raw);
         if (table < 0) p->focus = done.table, p->main_table = p->main_table < 0 ? done.table : p->main_table;
@@ -732,9 +736,9 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
 static size_t rows_run_out(plan_state *p, size_t at) {
     ask_when when;
     ask_ref ref = p->subject >= 0 ? p->mentioned[p->subject].ref : PLAN_NONE;
-    size_t n = plan_is_word(p, at, "run ran runs running") && plan_is_word(p, at + 1, "out") ? 2
+    size_t n = plan_is_word(p, at, "run ran runs running") && plan_is_word(p, at + 1, "out")                       ? 2
                : plan_is_word(p, at, "expired lapsed") && at && plan_is_word(p, at - 1, "has have is are already") ? 1
-                                                                                                                  : 0;
+                                                                                                                   : 0;
     if (!n || !plan_has(ref) || !plan_temporal(plan_column(p, ref))) return 0;
     if (at + n < p->count && ask_when_parse(p->tokens, p->count, at + n, p->question->today, &when)) return n;
     plan_place_subject(p);

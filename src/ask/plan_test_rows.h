@@ -110,8 +110,8 @@
      "DESC NULLS LAST, \"city\" LIMIT 1"},
     {"Who is the oldest reader?", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" ORDER "
                                   "BY \"age\" DESC NULLS LAST LIMIT 1"},
-    {"What is the most common genre?",
-     "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" WHERE \"genre\" IS NOT NULL GROUP BY \"genre\" ORDER BY count(*) DESC NULLS LAST, \"genre\" LIMIT 1"},
+    {"What is the most common genre?", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" WHERE \"genre\" IS NOT "
+                                       "NULL GROUP BY \"genre\" ORDER BY count(*) DESC NULLS LAST, \"genre\" LIMIT 1"},
     {"the three longest books", ""},
     {"most recent loan",
      "SELECT \"loan_id\", \"loaned_at\" FROM \"loan_log\" ORDER BY \"loaned_at\" DESC NULLS LAST LIMIT 1"},
@@ -274,8 +274,9 @@
     {"compare readers", ""},
     {"highest and lowest price per genre", "SELECT \"genre\", max(\"price\") AS \"highest_price\", min(\"price\") AS "
                                            "\"lowest_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
-    {"oldest and youngest readers",
-     "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" WHERE (\"age\" = (SELECT min(\"age\") FROM \"readers\") OR \"age\" = (SELECT max(\"age\") FROM \"readers\")) ORDER BY \"age\" DESC NULLS LAST"},
+    {"oldest and youngest readers", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" "
+                                    "WHERE (\"age\" = (SELECT min(\"age\") FROM \"readers\") OR \"age\" = (SELECT "
+                                    "max(\"age\") FROM \"readers\")) ORDER BY \"age\" DESC NULLS LAST"},
     {"averge price of diferent genres",
      "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
     {"numbr of loans", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\""},
@@ -320,7 +321,8 @@
     {"transfers with a delay over 2 hours", ""},
     {"destinations that aren't in the branches table",
      "SELECT DISTINCT \"transfers\".\"dest\" FROM \"transfers\""
-     " WHERE NOT EXISTS (SELECT 1 FROM \"branches\" WHERE \"transfers\".\"dest\" = \"branches\".\"code\") AND \"transfers\".\"dest\" IS NOT NULL ORDER BY \"transfers\".\"dest\" NULLS LAST"},
+     " WHERE NOT EXISTS (SELECT 1 FROM \"branches\" WHERE \"transfers\".\"dest\" = \"branches\".\"code\") AND "
+     "\"transfers\".\"dest\" IS NOT NULL ORDER BY \"transfers\".\"dest\" NULLS LAST"},
     {"longest transfer",
      "SELECT \"transfer_id\", \"hours\" FROM \"transfers\" ORDER BY \"hours\" DESC NULLS LAST LIMIT 1"},
     {"branches older than 20 years", "SELECT \"code\", \"branch_name\" FROM \"branches\" WHERE \"year\" < 2006"},
@@ -338,8 +340,10 @@
      "\"average_bound_copies_minus_paper_copies\" FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY "
      "\"supplier_name\""},
     {"What is the most common genre of books by Tove Jansson?",
-     "SELECT \"books\".\"genre\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""
-     " WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL GROUP BY \"books\".\"genre\" ORDER BY count(*) DESC NULLS LAST, \"books\".\"genre\" LIMIT 1"},
+     "SELECT \"books\".\"genre\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\""
+     " WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL GROUP BY \"books\".\"genre\" "
+     "ORDER BY count(*) DESC NULLS LAST, \"books\".\"genre\" LIMIT 1"},
     {"readers in the same city", ""},
     {"share of loans not renewed by librarian",
      "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE NOT \"renewed\") / count(*), 2) AS \"percent\" FROM "
@@ -606,8 +610,8 @@
      "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"days_late\" > 0) / count(*), 2) AS \"percent\" FROM "
      "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
     {"How many late loans were there?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
-    {"Which genres have no loans?", ""}, {"who are the librarians",
-     "SELECT DISTINCT \"librarian\" FROM \"loan_log\" WHERE \"librarian\" IS NOT NULL"},
+    {"Which genres have no loans?", ""},
+    {"who are the librarians", "SELECT DISTINCT \"librarian\" FROM \"loan_log\" WHERE \"librarian\" IS NOT NULL"},
     {"How many readers did we left per month?", ""},
     {"readers by number of loans",
      "SELECT \"readers\".\"first_name\", \"readers\".\"last_name\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN "
@@ -675,10 +679,10 @@
     {"unreturned loans", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
     {"open loans", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
     {"loans not yet returned", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
-    {"list all genres",
-     "SELECT DISTINCT \"genre\" FROM \"books\" WHERE \"genre\" IS NOT NULL"},
+    {"list all genres", "SELECT DISTINCT \"genre\" FROM \"books\" WHERE \"genre\" IS NOT NULL"},
     {"list the genres of books by Tove Jansson",
-     "SELECT DISTINCT \"books\".\"genre\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL"},
+     "SELECT DISTINCT \"books\".\"genre\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL"},
     {"readers with an email",
      "SELECT \"reader_id\", \"first_name\", \"last_name\", \"email\" FROM \"readers\" WHERE \"email\" IS NOT NULL"},
     {"readers with emails",
@@ -774,25 +778,27 @@
      "\"loan_log\".\"returned_at\" IS NULL)"},
     {"top 1.5% of readers by fines", ""},
     {"books whose title contains isn't", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"title\" ILIKE '%n''t%'"},
-    {"books and their authors", "SELECT \"books\".\"book_id\", \"books\".\"title\", \"authors\".\"name\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""},
-    {"authors and their books", ""},
-    {"books with more than two hundred and fifty pages", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"pages\" > 250"},
-    {"Could you please tell me how many readers there are? Thanks a lot", "SELECT count(*) AS \"readers\" FROM \"readers\""},
-    {"total value of loans", ""},
-    {"please delete reader 5", ""},
-    {"readers with renewed loans of crime books", "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON "
-     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"loan_log\".\"renewed\" AND \"books\".\"genre\" = 'crime')"},
-    {"average age of books", ""},
-    {"could you please delete all readers", ""},
-    {"refund loan 5", ""},
-    {"book the room for Ann Lee", ""},
-    {"the longest loan, and who was it", ""},
-    {"list the readers in Oslo and when", ""},
-    {"number of readers by reader", ""},
-    {"hours per 100 crates", ""},
-    {"total price of books by librarian", ""},
-    {"purchases ordered in 2026 that have been delivered", "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE \"ordered_on\" >= DATE '2026-01-01' AND \"ordered_on\" < DATE '2027-01-01' AND \"delivered_on\" "
-     "IS NOT NULL"},
+    {"could you please delete all readers", ""}, {"refund loan 5", ""}, {"book the room for Ann Lee", ""},
+    {"the longest loan, and who was it", ""}, {"list the readers in Oslo and when", ""},
+    {"number of readers by reader", ""}, {"hours per 100 crates", ""}, {"total price of books by librarian", ""},
+    {"purchases ordered in 2026 that have been delivered",
+     "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE \"ordered_on\" >= DATE '2026-01-01' AND "
+     "\"ordered_on\" < DATE '2027-01-01' AND \"delivered_on\" IS NOT NULL"},
     {"loans renewed within 30 days", ""},
-    {"how many loans were made each month, going by returned at", "SELECT date_trunc('month', \"returned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP BY date_trunc('month', "
-     "\"returned_at\")::DATE ORDER BY date_trunc('month', \"returned_at\")::DATE"},
+    {"how many loans were made each month, going by returned at",
+     "SELECT date_trunc('month', \"returned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP "
+     "BY date_trunc('month', \"returned_at\")::DATE ORDER BY date_trunc('month', \"returned_at\")::DATE"},
+    {"books and their authors", "SELECT \"books\".\"book_id\", \"books\".\"title\", \"authors\".\"name\" FROM "
+                                "\"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""},
+    {"authors and their books", ""},
+    {"books with more than two hundred and fifty pages",
+     "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"pages\" > 250"},
+    {"Could you please tell me how many readers there are? Thanks a lot",
+     "SELECT count(*) AS \"readers\" FROM \"readers\""},
+    {"total value of loans", ""}, {"please delete reader 5", ""},
+    {"readers with renewed loans of crime books",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" "
+     "AND \"loan_log\".\"renewed\" AND \"books\".\"genre\" = 'crime')"},
+    {"average age of books", ""},

@@ -40,7 +40,8 @@ void plan_mark_filler(ask_token *token) {
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
                 "received receive handled handle employ employs worked earn earned currently current right overall "
                 "altogether together ones one "
-                "found by into out up through under over about within across among per via toward towards during like own such "
+                "found by into out up through under over about within across among per via toward towards during like "
+                "own such "
                 "show list give tell find display return provide want know need see look calculate compute "
                 "located based live lives living work works working come comes came coming made make makes go goes "
                 "going "
@@ -83,10 +84,9 @@ static size_t form_lead(plan_state *p, size_t at) {
         return n;
     }
     n = FORM(p, at, &row, "how long", "how long does it take", "how long does it take to", "how long did it take",
-             "how long did it take to", "how many days does it take", "how many days does it take to", "how many days did it take",
-             "how many days did it take to",
-             "how many days do", "how long do", "how long does", "how long did", "how long are", "how long is",
-             "how long were", "how long was");
+             "how long did it take to", "how many days does it take", "how many days does it take to",
+             "how many days did it take", "how many days did it take to", "how many days do", "how long do",
+             "how long does", "how long did", "how long are", "how long is", "how long were", "how long was");
     if (n) return p->how_long = true, p->lead_open = false, n;
     if (p->how_long && (n = FORM(p, at, &row, "last", "lasts", "lasted", "take", "run", "stay", "to"))) return n;
     n = at == 0 ? FORM(p, at, &row, "rank", "rank all", "rank the", "rank our", "ranking of") : 0;
@@ -251,7 +251,8 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (fn == ASK_COUNT && at && p->entity >= 0 && p->entity_at + 1 == at && !p->entity_plural &&
         plan_is_word(p, at, "number numbers"))
         plan_doubt(p, p->tokens[at].raw); /* the room number of a booking: not how many */
-    if (fn == ASK_COUNT && p->value_end == at && at && p->tokens[at - 1].kind == ASK_WORD && plan_is_word(p, at, "number numbers"))
+    if (fn == ASK_COUNT && p->value_end == at && at && p->tokens[at - 1].kind == ASK_WORD &&
+        plan_is_word(p, at, "number numbers"))
         plan_doubt(p, p->tokens[at].raw); /* phone number, where no column is one: not how many by phone */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
@@ -522,9 +523,9 @@ static size_t form_number(plan_state *p, size_t at) {
         p->compare = (plan_compare){true, ASK_BETWEEN, {low, high}, at + 3, false, false, NULL};
         return 3;
     }
-    size_t row = 0,
-           n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or better",
-                    "or longer", "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
+    size_t row = 0, n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or better",
+                             "or longer", "and more", "and above", "or less", "or fewer", "or lower", "or below",
+                             "or under", "or shorter");
     ask_op op = n == 0 ? ASK_EQ : row < 9 ? ASK_GE : ASK_LE;
     if (n == 0 && p->tokens[at].plus) op = ASK_GE;
     p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};
