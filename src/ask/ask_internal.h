@@ -195,7 +195,7 @@ typedef enum ask_op {
     ASK_STARTS,
     ASK_ENDS,
     ASK_LEAST_MOST, /* the least or the most of all rows */
-    ASK_NAMED, /* each value is words of the column, or of it and `other` */
+    ASK_NAMED,      /* each value is words of the column, or of it and `other` */
     ASK_IS_TRUE,
     ASK_IS_FALSE,
     ASK_IN_TIME,

@@ -66,9 +66,9 @@ static const char *names_long(lh_str word, bool first) {
         {"addr", "address"}, {"dept", "department"}, {"emp", "employee"}, {"cust", "customer"},
         {"proj", "project"}, {"cnt", "count"},       {"prod", "product"}, {"acct", "account"},
         {"inv", "invoice"},  {"svc", "service"},     {"exp", "expiry"},   {"mgr", "manager"},
-        {"cat", "category"}, {"yrs", "years"},       {"qtr", "quarter"},  {"pmt", "payment"},
-        {"lvl", "level"},    {"bal", "balance"},     {"ord", "order"},    {"dob", "birth"},
-        {"tel", "phone"},    {"avg", "average"},     {"qtr", "quarter"}};
+        {"cat", "category"}, {"yrs", "years"},       {"pmt", "payment"},  {"lvl", "level"},
+        {"bal", "balance"},  {"ord", "order"},       {"dob", "birth"},    {"tel", "phone"},
+        {"avg", "average"},  {"qtr", "quarter"}};
     if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
@@ -101,8 +101,10 @@ static size_t names_unit(const ask_token *words, size_t count) {
     if (count > 2 && ask_in(words[count - 2].word, money) &&
         ask_in(words[count - 1].word, "hr hour day night week month yr year unit"))
         return count - 2;
-    return count > 1 && ask_in(words[count - 1].word, "usd eur gbp chf cad aud inr jpy kg g km h hr sqm sqft m2 m² lbs cm mm") ? count - 1
-                                                                                                          : count;
+    return count > 1 && ask_in(words[count - 1].word,
+                               "usd eur gbp chf cad aud inr jpy kg g km h hr sqm sqft m2 m² lbs cm mm")
+               ? count - 1
+               : count;
 }
 
 static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *synonyms, size_t synonym_count,
@@ -128,7 +130,8 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
         size_t bare = count; /* openings_qty are openings, a wage (£/h) a wage */
         while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy hr h g")) bare--;
         size_t own_words = table->count ? table->phrases[0].count : 0, like = 0;
-        while (like < own_words && like < count && lh_str_eq(words[like].stem, table->phrases[0].words[like].stem)) like++;
+        while (like < own_words && like < count && lh_str_eq(words[like].stem, table->phrases[0].words[like].stem))
+            like++;
         if (count > 2 && ask_is(&words[count - 1], "id") && like < count - 1) bare = count - 1; /* the lead recruiter */
         if (bare < count) names_add(into, words, bare, ask_is(&words[count - 1], "id") ? 0.93 : 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
@@ -397,11 +400,12 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (!loose) return 0;
     bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
-    if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
+    if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one)))
+        return 0.72;
     if (!said->capital && word_short(said->word, name->word)) return 0.78;
     if (said->plural && name->plural &&
-        (word_short(name->one, said->one) || (said->one.len >= 3 && name->one.len >= said->one.len + 4 &&
-                                              lh_str_starts(name->one, said->one))))
+        (word_short(name->one, said->one) ||
+         (said->one.len >= 3 && name->one.len >= said->one.len + 4 && lh_str_starts(name->one, said->one))))
         return 0.8; /* reqs are requisitions, appts appointments */
     if (!said->known && word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
@@ -489,7 +493,8 @@ static double phrase_part(const phrase *p, const ask_token *tokens, size_t count
         size_t k = from, i = at;
         for (; k < p->count && i < count; k++, i++) {
             double one = word_score(&tokens[i], &p->words[k], true);
-            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) ||
+            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) || /* units are no unit price */
+                (k + 1 < p->count && k == from && tokens[i].plural && ask_is(&p->words[k], "unit")) ||
                 ask_in(p->words[k].word, "id on at by is of in for from to with since until as number no"))
                 break;
             sum += one;
@@ -594,7 +599,8 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
             tokens[at].word,
             "a i in or me ok hi is as at by do go he if it my no of on so to up us we an be all and are any the for "
             "how has had who not per "
-            "off via set its our were two than from them min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
+            "off via set its our were two than from them min max avg sum top out day may one two six ten new old get "
+            "did was pay can top id mo la pa ma al co de");
         if (word || tokens[at].word.len < 2) return 0;
     }
     *ret_score = k ? *ret_score : 0;
@@ -645,8 +651,9 @@ static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t
 static size_t value_own(const value *v, size_t count) {
     size_t n = 0;
     for (size_t k = 0; k < count; k++)
-        n += !ask_in(v->words[k].word, "inc llc ltd gmbh ag corp corporation co company group intl international airport "
-                                       "air airlines airways lines the of and");
+        n += !ask_in(v->words[k].word,
+                     "inc llc ltd gmbh ag corp corporation co company group intl international airport "
+                     "air airlines airways lines the of and");
     return n;
 }
 

@@ -76,7 +76,8 @@ size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
          lh_str_find(plan_column(p, column)->name, '%') < plan_column(p, column)->name.len))
         p->penalty += 0.45;
     if (plan_has(column) && (fn == ASK_SUM || fn == ASK_AVG) &&
-        (lh_str_ends(plan_column(p, column)->name, LH_STR("_no")) || lh_str_ends(plan_column(p, column)->name, LH_STR("_id"))))
+        (lh_str_ends(plan_column(p, column)->name, LH_STR("_no")) ||
+         lh_str_ends(plan_column(p, column)->name, LH_STR("_id"))))
         p->penalty += 0.45; /* nor numbers that name something */
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
@@ -180,7 +181,8 @@ static bool plan_counted(plan_state *p, size_t at) {
     double n = ask_word_number(t, &is);
     bool kinds = kind.there && kind.match.score >= 0.95 && p->tokens[at + kind.match.words].plural &&
                  plan_column(p, kind.match.ref)->type == ASK_TEXT;
-    if (!is || ((!table.there || table.match.score < 0.75) && !kinds) || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
+    if (!is || ((!table.there || table.match.score < 0.75) && !kinds) || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000)
+        return false;
     p->top = (uint64_t)n;
     if (p->lead == LEAD_NONE) p->lead = LEAD_LIST, p->lead_open = true;
     return true;
@@ -293,15 +295,13 @@ static size_t plan_on_quoted(plan_state *p, size_t at) {
         if (n) return p->like = -1, n;
     }
     size_t end = at + 1; /* without quotes: up to a comma */
-    while (t->kind != ASK_QUOTED && end < p->count && p->tokens[end].kind == ASK_WORD &&
-           !plan_filler(&p->tokens[end]))
+    while (t->kind != ASK_QUOTED && end < p->count && p->tokens[end].kind == ASK_WORD && !plan_filler(&p->tokens[end]))
         end++;
     const ask_token *last = &p->tokens[end - 1];
     lh_str text =
         t->kind == ASK_QUOTED ? t->raw : (lh_str){t->raw.ptr, (size_t)(last->raw.ptr + last->raw.len - t->raw.ptr)};
     size_t in = end;
-    while (in < p->count && p->tokens[in].kind == ASK_WORD && ask_in(p->tokens[in].word, "in the their its of"))
-        in++;
+    while (in < p->count && p->tokens[in].kind == ASK_WORD && ask_in(p->tokens[in].word, "in the their its of")) in++;
     plan_choice named =
         p->like >= 0 && in > end && in < p->count ? plan_best_column(p, in, WANT_ANY) : (plan_choice){0};
     if (named.there && named.match.score >= 0.85 &&
@@ -327,7 +327,8 @@ static bool plan_is_trade(const plan_state *p, size_t at) {
                       "bought purchased ordered sold booked rented signed placed made taken took had filed submitted "
                       "requested hired received got visited attended hosted played performed held joined taught run"))
         return false;
-    while (next < p->count && plan_is_word(p, next, "a an any the some no both only single for on by at in to of one")) next++;
+    while (next < p->count && plan_is_word(p, next, "a an any the some no both only single for on by at in to of one"))
+        next++;
     plan_choice rows = next < p->count ? plan_best_table(p, next) : (plan_choice){0},
                 value = next < p->count ? plan_best_value(p, next) : (plan_choice){0};
     if (rows.there && rows.match.score >= 0.9 && p->lead == LEAD_WHO && p->entity < 0)
@@ -460,13 +461,15 @@ static size_t plan_on_head(plan_state *p, size_t at) {
         if (plan_has(of) && !plan_same(of, found[i].ref)) return 0;
         of = found[i].ref;
     }
+    if (plan_has(of) && said < 0 && !plan_is_people(p, of.table))
+        return 0; /* nurses, of positions: which of them live there? */
     bool kinds = plan_has(of) && !plan_column(p, of)->key && !plan_column(p, of)->listed;
     ask_filter *f = kinds ? plan_filter(p, of, ASK_EQ) : NULL;
     if (!f) return 0;
     for (size_t i = 0; i < n; i++)
         if (plan_same(of, found[i].ref)) f->values[f->value_count++] = plan_column(p, of)->values[found[i].value];
-    if (p->focus < 0) p->focus = of.table;
     p->penalty += 0.05;
+    if (p->focus < 0) p->focus = of.table;
     plan_note(p, "'%.*s' are those of '%.*s' that end so", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
               LH_STR_ARG(plan_column(p, of)->name));
     return 1;
@@ -498,6 +501,20 @@ static bool plan_aside(plan_state *p, size_t at) {
             plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||
            (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") &&
             plan_is_word(p, at + 1, "more less over under"));
+}
+
+/* What was done at a time that stands behind it. */
+static void plan_on_event(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool end = plan_on_end(p, t);
+    if (!end &&
+        plan_is_word(p, at,
+                     "cancelled canceled closed ended finished completed returned failed refunded rejected declined "
+                     "expired terminated dropped lost resolved deleted removed suspended"))
+        plan_doubt(p, t->raw); /* an end, of which no date is called so */
+    if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
+    p->event = t;
+    if (!end) p->penalty += plan_has_dates(p) ? 0.3 : 0.05;
 }
 
 static size_t plan_step(plan_state *p, size_t at) {
@@ -545,12 +562,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
-    if (plan_is_event(p, at)) {
-        if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
-        p->event = t;
-        if (!plan_on_end(p, t)) p->penalty += plan_has_dates(p) ? 0.3 : 0.05;
-        return 1;
-    }
+    if (plan_is_event(p, at)) return plan_on_event(p, at), 1;
     if (plan_is_said(p, t)) return 1;
     if ((n = plan_of_subject(p, at)) || (n = plan_on_head(p, at)) || (n = plan_on_name(p, at)) ||
         (n = plan_on_slip(p, at)))

@@ -3,7 +3,8 @@
 
 /* The date on which rows of the table take place: none on which they were made or ended. */
 static ask_ref ahead_date(plan_state *p, int table) {
-    ask_ref date = plan_date_called(p, table, "start starts begin begins event appointment scheduled departure checkin visit", PLAN_NONE);
+    ask_ref date = plan_date_called(
+        p, table, "start starts begin begins event appointment scheduled departure checkin visit", PLAN_NONE);
     size_t dates = 0;
     for (size_t c = 0; c < p->schema->tables[table].column_count; c++)
         dates += plan_temporal(plan_column(p, (ask_ref){table, (int)c}));
@@ -53,7 +54,8 @@ static size_t ahead_next(plan_state *p, size_t at) {
 size_t plan_ahead(plan_state *p, size_t at) {
     size_t n = ahead_next(p, at);
     if (n) return n;
-    if (plan_is_word(p, at, "upcoming forthcoming") || (plan_is_word(p, at, "future") && !plan_best_column(p, at, WANT_ANY).there)) {
+    if (plan_is_word(p, at, "upcoming forthcoming") ||
+        (plan_is_word(p, at, "future") && !plan_best_column(p, at, WANT_ANY).there)) {
         int table = ahead_table(p, at + 1);
         return ahead_filter(p, table >= 0 ? table : p->entity >= 0 ? p->entity : p->main_table);
     }
@@ -105,7 +107,8 @@ bool plan_is_pieces(const plan_state *p, const plan_choice *table, size_t at, le
     for (size_t c = 0; sold && c < p->schema->tables[found.table].column_count; c++) {
         const ask_ref ref = {found.table, (int)c};
         const ask_token quantity = plan_word(LH_STR("quantity"));
-        if (plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &quantity)) found.column = (int)c, count++;
+        if (plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &quantity))
+            found.column = (int)c, count++;
     }
     if (count != 1) return false;
     *ret = (lexicon_match){1, 0.95, found, 0, false};

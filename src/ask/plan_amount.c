@@ -8,8 +8,8 @@ bool plan_sums(lh_str name) {
         lh_str unit = lh_str_split(&rest, ' ');
         if (lh_str_ends(name, unit)) name.len -= unit.len;
     }
-    for (lh_str rest = LH_STR(
-             "amt amount revenue sales quantity qty hours total turnover days nights units cost costs expense expenses");
+    for (lh_str rest = LH_STR("amt amount revenue sales quantity qty hours total turnover days nights units cost costs "
+                              "expense expenses");
          rest.len;) {
         lh_str word = lh_str_split(&rest, ' ');
         if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word))
@@ -82,7 +82,8 @@ bool plan_on_total(plan_state *p, int table, size_t at) {
 /* "order amount", "invoice value": the amount of those rows. *ret: it; its words are those of the table and one more. */
 bool plan_is_amount_of(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret) {
     size_t next = at + table->match.words;
-    if (!table->there || table->match.score < 0.75 || !plan_is_word(p, next, "amount amounts value values total totals"))
+    if (!table->there || table->match.score < 0.75 ||
+        !plan_is_word(p, next, "amount amounts value values total totals"))
         return false;
     ask_ref ref = plan_money(p, table->match.ref.table);
     if (!plan_has(ref)) return false;
@@ -94,7 +95,7 @@ bool plan_is_amount_of(const plan_state *p, const plan_choice *table, size_t at,
 void plan_count_first(plan_state *p, size_t at) {
     int table = p->entity >= 0 ? p->entity : p->main_table;
     bool and = at && (p->tokens[at - 1].kind == ASK_STOP || plan_is_word(p, at - 1, "and for"));
-    if (p->fn == ASK_COUNT && !p->share && and && table >= 0 && !p->plan.measure_count && !p->distinct)
+    if (p->fn == ASK_COUNT && !p->share && and&&table >= 0 && !p->plan.measure_count && !p->distinct)
         plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
 }
 
@@ -117,8 +118,10 @@ size_t plan_owed(plan_state *p, size_t at) {
         count++;
     }
     if (count != 1) return 0;
-    p->plan.measures[p->plan.measure_count++] = (ask_measure){.fn = ASK_SUM, .column = amount, .how = ASK_LESS, .other = paid};
-    plan_note(p, "what is owed is '%.*s' less '%.*s'", LH_STR_ARG(plan_column(p, amount)->name), LH_STR_ARG(plan_column(p, paid)->name));
+    p->plan.measures[p->plan.measure_count++] =
+        (ask_measure){.fn = ASK_SUM, .column = amount, .how = ASK_LESS, .other = paid};
+    plan_note(p, "what is owed is '%.*s' less '%.*s'", LH_STR_ARG(plan_column(p, amount)->name),
+              LH_STR_ARG(plan_column(p, paid)->name));
     p->fn = -1;
     p->focus = amount.table;
     p->lead_open = false;

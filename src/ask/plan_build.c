@@ -86,7 +86,8 @@ static bool build_is_whose(const plan_state *p, ask_ref ref) {
 
 /* "opened after 2020 that have closed": the time is of another date, this one there is. */
 static bool build_is_apart(const plan_state *p, ask_ref ref, size_t at) {
-    bool times = false, own = false, verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since");
+    bool times = false, own = false,
+         verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since that who which and but");
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         times |= f->op == ASK_IN_TIME;
@@ -101,7 +102,8 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         bool apart = build_is_apart(p, ref, p->mentioned[i].at);
-        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)) && !apart) || build_is_whose(p, ref))
+        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)) && !apart) ||
+            build_is_whose(p, ref))
             continue;
         bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
                     p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
@@ -229,7 +231,8 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         plan_doubt(p, p->extreme_word);
         return LH_OK;
     }
-    if (p->both && p->entity == by.table && !groups && !p->plan.filter_count && !p->top) { /* the oldest and the youngest */
+    if (p->both && p->entity == by.table && !groups && !p->plan.filter_count &&
+        !p->top) { /* the oldest and the youngest */
         (void)plan_filter(p, by, ASK_LEAST_MOST);
         p->plan.order_column = by;
         p->plan.ordered = p->order_set = true;
@@ -257,7 +260,7 @@ static void build_order(plan_state *p) {
     if (!sum && p->extreme_hints && lh_str_starts(lh_str_from(p->extreme_hints), LH_STR("price")) &&
         plan_has(p->entity_column))
         p->penalty += 0.25; /* the cheapest garage: on average, or once? */
-    if (each) { /* the longest loan of each librarian: one for each, in no order */
+    if (each) {             /* the longest loan of each librarian: one for each, in no order */
         p->plan.ordered = false;
         p->plan.order_column = PLAN_NONE;
         return;
@@ -439,7 +442,8 @@ static void build_list(plan_state *p) {
         return;
     }
     ask_ref label[2], key = plan_key(p, p->entity);
-    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan_column(p, plan->columns[0])->key;
+    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan->columns[0].table == p->entity &&
+                  plan_column(p, plan->columns[0])->key;
     if (itself) plan->column_count = 0; /* order_id 17: the order */
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
@@ -458,7 +462,7 @@ static void build_list(plan_state *p) {
         if (plan->distinct && plan->column_count == 1) build_known(p, plan->columns[0]);
         return;
     }
-    if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
+    if ((!asked || itself) && p->row_of == p->entity) { /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)
             plan->columns[plan->column_count++] = (ask_ref){p->entity, (int)c};
         return;
@@ -796,7 +800,7 @@ static void build_not_then(plan_state *p) {
     for (size_t i = 0; i < plan->filter_count; i++) {
         ask_filter *f = &plan->filters[i];
         bool rows = false;
-        if (f->op != ASK_IN_TIME || !f->not || !plan_elsewhere(p, f->column.table)) continue;
+        if (f->op != ASK_IN_TIME || !f->not|| !plan_elsewhere(p, f->column.table)) continue;
         for (size_t k = 0; k < plan->filter_count; k++)
             rows |= plan->filters[k].column.table == f->column.table && plan->filters[k].op == ASK_EXISTS;
         if (rows) continue;

@@ -115,7 +115,8 @@ static void plan_compare_column(plan_state *p, ask_ref ref) {
                   LH_STR_ARG(p->schema->tables[ref.table].shown));
     }
     ask_filter *f = plan_filter(p, ref, p->compare.op);
-    if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1], f->average = p->compare.average;
+    if (f)
+        f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1], f->average = p->compare.average;
     if (p->compare.average)
         plan_note(p, "the average is that of all '%.*s'", LH_STR_ARG(p->schema->tables[ref.table].shown));
     p->compare.there = false;
@@ -277,8 +278,8 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         hinted = plan_hinted(p, near, words, true);
         if (plan_has(hinted) && ask_in(plan_column(p, hinted)->name, compare_parts)) hinted.column = -1;
     }
-    bool other =
-        !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
+    bool other = !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD &&
+                 !plan_filler(&p->tokens[i]); /* it is of that */
     bool counted = plan_is_word(p, at, "of"); /* 15 of something are no years */
     if (near >= 0 && !plan_has(hinted) && !other && !counted && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
@@ -325,7 +326,8 @@ static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
     const ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
     if (!times && !once) return false;
     *ret_words = times ? 1 : 0;
-    bool state = f && f->op == ASK_EQ && !f->not && !f->by_way && plan_elsewhere(p, f->column.table) && p->value_end + 4 > at;
+    bool state =
+        f && f->op == ASK_EQ && !f->not && !f->by_way && plan_elsewhere(p, f->column.table) && p->value_end + 4 > at;
     if (f && f->op == ASK_EXISTS && !f->not&&!p->compare.average) {
         p->plan.filter_count--;
         plan_compare_table(p, f->column.table);

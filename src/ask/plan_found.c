@@ -520,70 +520,6 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     p->distinct = false;
 }
 
-/* The highest of it, or by it. */
-static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
-    bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part || p->plan.group_count || p->top;
-    p->lead_open = p->lead_open && p->top;
-    if (p->both && (p->entity < 0 || p->entity == ref.table || p->plan.group_count)) {
-        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
-        plan_measure(p, p->extreme > 0 ? ASK_MIN : ASK_MAX, ref);
-        p->both = false;
-        p->extreme = 0;
-        p->focus = ref.table;
-        return;
-    }
-    size_t next = at + 1;
-    plan_choice rows = !has_entity && p->extreme_hints && p->extreme_hints[0] == '@' && next < p->count
-                           ? plan_best_table(p, next)
-                           : (plan_choice){0};
-    if (rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table) { /* most recently hired employee */
-        p->date_subject = ref;
-        p->lead_open = true;
-        return;
-    }
-    bool noun = p->extreme_hints && p->extreme_hints[0] == '@' && plan_temporal(plan_column(p, ref)) &&
-                p->lead != LEAD_WHEN && (next >= p->count || p->tokens[next].kind == ASK_STOP) &&
-                !lh_str_ends(p->tokens[at].word, LH_STR("ed")) && !ask_in(p->tokens[at].one, "date time day");
-    if (!has_entity && noun &&
-        ask_in(lh_str_sub(p->tokens[at].one, 0, 4), "hire join")) { /* the latest hire: who that is */
-        p->entity = p->focus = ref.table;
-        p->date_subject = ref;
-        return;
-    }
-    plan_choice whose =
-        !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
-    if (whose.there && whose.match.score >= 0.9 && whose.match.ref.table == ref.table &&
-        lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* the highest rated class: which one that is */
-        p->order_set = p->plan.ordered = p->lead_open = true;
-        p->plan.order_column = ref;
-        p->plan.descending = p->extreme > 0;
-        if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
-        return;
-    }
-    if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
-        bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
-        p->plan.order_measure = (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
-                                                  done ? (ask_ref){ref.table, -1}
-                                                       : ref); /* the best rated class: by what it has on average */
-        p->order_set = p->plan.ordered = true;
-        p->plan.descending = p->extreme > 0;
-        p->lead_open = true;
-        if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
-        if (!done) plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
-        return;
-    }
-    if (!has_entity) {
-        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
-        p->focus = ref.table;
-        return;
-    }
-    plan_subject(p, ref, at);
-    p->mentioned[p->subject].placed = true;
-    p->order_set = p->plan.ordered = true;
-    p->plan.order_column = ref;
-    p->plan.descending = p->extreme > 0;
-}
-
 /* the gold tier */
 static bool plan_is_filtered(const plan_state *p, ask_ref ref, size_t at) {
     for (size_t i = 0; i < p->plan.filter_count; i++)
@@ -616,7 +552,8 @@ int plan_leads_to(plan_state *p, ask_ref ref) {
     bool key = false;
     for (size_t k = 0; k < p->schema->key_count; k++) {
         const ask_key one = p->schema->keys[k];
-        if (!plan_same(one.from, ref) || one.to.table == ref.table || !plan_numeric(plan_column(p, ref)) || !plan_label(p, one.to.table, label, 2, &key) || key)
+        if (!plan_same(one.from, ref) || one.to.table == ref.table || !plan_numeric(plan_column(p, ref)) ||
+            !plan_label(p, one.to.table, label, 2, &key) || key)
             continue;
         return plan_take_key(p, k), one.to.table;
     }
@@ -710,7 +647,8 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
     if (last && plan_has(last->column) && plan_numeric(plan_column(p, m->ref)) && next > m->words &&
         plan_is_word(p, next - m->words - 1, "per") && !p->tokens[next - 1].plural &&
         !ask_in(plan_column(p, m->ref)->name, "year month week day hour quarter"))
-        p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
+        p->penalty += 0.25,
+            plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
     bool fine = plan_numeric(plan_column(p, m->ref)) && !last && p->fn < 0 &&
                 (p->entity >= 0 || p->plan.filter_count) &&
                 (lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("D")) ||
@@ -752,13 +690,26 @@ static bool plan_is_role(plan_state *p, ask_ref ref, size_t at) {
     return false;
 }
 
+/* "which genres", "the top cities": what the column holds is what is asked for. */
+static bool plan_is_kind(plan_state *p, ask_ref ref, size_t next) {
+    const ask_column *column = plan_column(p, ref);
+    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    return p->lead_open &&
+           (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
+           !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
+           column->type != ASK_BOOL && /* which desserts are vegan */
+           !(plan_temporal(column) && !ask_in(p->tokens[next - 1].one, "date day time")) && /* which chefs left */
+           !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
+           !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
+           (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0);
+}
+
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     ask_ref ref = m->ref;
     p->pair = 0;
     if (plan_is_role(p, ref, at)) return;
     const ask_column *column = plan_column(p, ref);
     size_t next = at + m->words;
-    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
     bool different = p->distinct && p->fn < 0 && p->plan.measure_count && column->type == ASK_TEXT &&
                      p->tokens[next - 1].plural; /* the average price of different genres */
     if (different) p->grouping = true, p->distinct = false;
@@ -788,13 +739,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         if (first) p->lead = LEAD_WHICH;
         return;
     }
-    if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
-        !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
-        column->type != ASK_BOOL &&                                                      /* which desserts are vegan */
-        !(plan_temporal(column) && !ask_in(p->tokens[next - 1].one, "date day time")) && /* which chefs left */
-        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
-        !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
-        (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0)) {
+    if (plan_is_kind(p, ref, next)) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);
         return;
     }

@@ -192,6 +192,7 @@ double plan_word_number(const ask_token *token, bool *ret);             /* also 
 /* ---- plan_extreme.c: how many words it takes ---- */
 size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row);
 size_t plan_extreme(plan_state *p, size_t at);
+void plan_extreme_column(plan_state *p, ask_ref ref, size_t at); /* the highest of it, or by it */
 size_t plan_count_before_extreme(plan_state *p, size_t at);
 /* ---- plan_mention.c ---- */
 size_t plan_mention(plan_state *p, size_t at); /* how many words it takes */

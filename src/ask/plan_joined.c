@@ -22,15 +22,17 @@ static size_t joined_number(const ask_token *t, size_t count, size_t at, double 
         (t[at].kind == ASK_NUMERAL && (t[at].percent || t[at].plus)))
         return 0;
     for (bool tens = now >= 20 && now < 100 && t[at].kind == ASK_WORD; i < count; i++) {
-        double scale = joined_scale(&t[i]), more = t[i].kind == ASK_WORD && scale <= 0 ? ask_word_number(&t[i], &number) : 0;
+        double scale = joined_scale(&t[i]),
+               more = t[i].kind == ASK_WORD && scale <= 0 ? ask_word_number(&t[i], &number) : 0;
         bool and = ask_is(&t[i], "and") && i + 1 < count && i > at + 1 && t[i + 1].kind == ASK_WORD;
-        if (and && (ask_word_number(&t[i + 1], &number), number) && joined_scale(&t[i + 1]) <= 0) continue;
+        if (and&&(ask_word_number(&t[i + 1], &number), number) && joined_scale(&t[i + 1]) <= 0) continue;
         if (scale > 100 || (scale > 0 && now < 100)) {
             now *= scale;
             *ret_scale = scale;
             if (scale > 100) all += now, now = 0;
             tens = false;
-        } else if (more > 0 && !t[i].capital && ((tens && more < 10) || (all > 0 && now <= 0) || (now >= 100 && more < 100))) {
+        } else if (more > 0 && !t[i].capital &&
+                   ((tens && more < 10) || (all > 0 && now <= 0) || (now >= 100 && more < 100))) {
             now += more;
             tens = more >= 20;
         } else break;
@@ -42,17 +44,32 @@ static size_t joined_number(const ask_token *t, size_t count, size_t at, double 
 static size_t joined_at(const ask_token *t, size_t count, size_t at, const char *words) {
     size_t n = 0;
     for (lh_str rest = lh_str_from(words); rest.len; n++)
-        if (at + n >= count || t[at + n].kind != ASK_WORD || !lh_str_eq(t[at + n].word, lh_str_split(&rest, ' '))) return 0;
+        if (at + n >= count || t[at + n].kind != ASK_WORD || !lh_str_eq(t[at + n].word, lh_str_split(&rest, ' ')))
+            return 0;
     return n;
 }
 
 static size_t joined_courtesy(const ask_token *t, size_t count, bool first) {
-    static const char *const phrases[] = {"if it is not too much trouble", "if it not too much trouble", "if you do not mind",
-                                          "if you would not mind", "if possible", "would you be so kind as to",
-                                          "could you be so kind as to", "thanks a lot", "thank you very much",
-                                          "thank you so much", "thanks in advance", "many thanks", "i was wondering",
-                                          "do you happen to know", "do you know", "i would like to know",
-                                          "i would love to know", "i want to know", "out of curiosity", "quick question"};
+    static const char *const phrases[] = {"if it is not too much trouble",
+                                          "if it not too much trouble",
+                                          "if you do not mind",
+                                          "if you would not mind",
+                                          "if possible",
+                                          "would you be so kind as to",
+                                          "could you be so kind as to",
+                                          "thanks a lot",
+                                          "thank you very much",
+                                          "thank you so much",
+                                          "thanks in advance",
+                                          "many thanks",
+                                          "i was wondering",
+                                          "do you happen to know",
+                                          "do you know",
+                                          "i would like to know",
+                                          "i would love to know",
+                                          "i want to know",
+                                          "out of curiosity",
+                                          "quick question"};
     if (count == 0) return 0;
     size_t best = 0;
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
@@ -64,7 +81,8 @@ static size_t joined_courtesy(const ask_token *t, size_t count, bool first) {
     if (!n) n = joined_at(t, count, 0, "could you");
     if (!n) n = joined_at(t, count, 0, "would you");
     if (n) return n;
-    return t[0].kind == ASK_STOP || (t[0].kind == ASK_WORD && ask_in(t[0].word, "please pls plz kindly hi hello hey ok okay well"));
+    return t[0].kind == ASK_STOP ||
+           (t[0].kind == ASK_WORD && ask_in(t[0].word, "please pls plz kindly hi hello hey ok okay well"));
 }
 
 /* "under-25s": people of that age. */
@@ -107,7 +125,8 @@ size_t plan_join(ask_token *t, size_t count, lh_arena *arena) {
             made->grouped = true;
             made->percent = last->percent;
             made->word = made->one = made->stem = lh_arena_printf(arena, "%.0f", number);
-            ask_token *low = kept > 1 && t[kept - 1].kind == ASK_WORD && ask_in(t[kept - 1].word, "and to") ? &t[kept - 2] : NULL;
+            ask_token *low =
+                kept > 1 && t[kept - 1].kind == ASK_WORD && ask_in(t[kept - 1].word, "and to") ? &t[kept - 2] : NULL;
             if (low && low->kind == ASK_NUMERAL && !low->grouped && low->number < 1000 && kept > 2 && scale > 100 &&
                 ask_in(t[kept - 3].word, "between from"))
                 low->number *= scale, low->grouped = true; /* between 2 and 5 million */

@@ -36,8 +36,9 @@ static ask_ref label_other_name(const plan_state *p, int table) {
     for (size_t c = 0; c < of->column_count; c++) {
         const ask_column *column = &of->columns[c];
         lh_str rest = column->name, first = lh_str_split(&rest, '_');
-        bool beside = ask_in(first, "contact first last middle user file host nick customer client manager owner agent parent "
-                                     "guest visitor patient tenant member student passenger");
+        bool beside =
+            ask_in(first, "contact first last middle user file host nick customer client manager owner agent parent "
+                          "guest visitor patient tenant member student passenger");
         if (column->type != ASK_TEXT || beside || !lh_str_eq_nocase(rest, LH_STR("name")) ||
             !(column->key || column->person))
             continue;

@@ -14,7 +14,9 @@ static ask_ref left_place(const plan_state *p) {
         const ask_key *key_of = &p->schema->keys[k];
         bool key = false, place = false;
         lh_str name = p->schema->tables[key_of->to.table].name.name;
-        for (lh_str rest = LH_STR("venue location site place room branch store office hotel building airport hall clinic"); rest.len;)
+        for (lh_str rest =
+                 LH_STR("venue location site place room branch store office hotel building airport hall clinic");
+             rest.len;)
             place |= lh_str_starts(name, lh_str_split(&rest, ' '));
         if (key_of->from.table != p->entity || !place || plan_label(p, key_of->to.table, label, 2, &key) != 1) continue;
         if (plan_has(found)) return PLAN_NONE;
@@ -216,11 +218,12 @@ static bool left_has(const plan_state *p, ask_fn fn) {
 static bool left_is_amount(const plan_state *p) {
     const ask_plan *plan = &p->plan;
     bool is = plan->ordered && plan->order_measure < 0;
-    for (size_t i = 0; i < plan->measure_count; i++) is |= plan_has(plan->measures[i].column) && plan->measures[i].fn != ASK_COUNT_DISTINCT;
+    for (size_t i = 0; i < plan->measure_count; i++)
+        is |= plan_has(plan->measures[i].column) && plan->measures[i].fn != ASK_COUNT_DISTINCT;
     for (size_t i = 0; i < plan->column_count; i++) is |= plan_numeric(plan_column(p, plan->columns[i]));
     for (size_t i = 0; i < plan->filter_count; i++)
-        is |= (plan->filters[i].op >= ASK_GT && plan->filters[i].op <= ASK_BETWEEN) || plan->filters[i].op == ASK_COUNTS ||
-              plan_has(plan->filters[i].other) ||
+        is |= (plan->filters[i].op >= ASK_GT && plan->filters[i].op <= ASK_BETWEEN) ||
+              plan->filters[i].op == ASK_COUNTS || plan_has(plan->filters[i].other) ||
               (plan_has(plan->filters[i].column) && plan_numeric(plan_column(p, plan->filters[i].column)));
     return is;
 }
@@ -230,9 +233,20 @@ static void left_said(plan_state *p) {
     static const ask_fn fns[] = {ASK_SUM, ASK_AVG, ASK_MEDIAN};
     for (size_t i = 0; i < sizeof fns / sizeof *fns; i++)
         if (p->said[fns[i]].len && !left_has(p, fns[i])) plan_doubt(p, p->said[fns[i]]);
+    for (size_t i = 0; i + 1 < p->count && p->plan.measure_count;
+         i++) { /* the value of the stock is not how many there are in it */
+        const ask_measure *m = &p->plan.measures[0];
+        bool value = plan_is_word(p, i, "value worth") && plan_is_word(p, i + 1, "of");
+        if (value && plan_has(m->column) && m->fn == ASK_SUM && !m->how &&
+            plan_called(p, m->column, "stock quantity qty units hours days count seats distance weight")) {
+            plan_doubt(p, p->tokens[i].raw);
+            return;
+        }
+    }
     for (size_t i = 0; i < p->count && !left_is_amount(p); i++) {
         bool amount = plan_is_word(p, i, "amount amounts value worth money") && !plan_is_word(p, i + 1, "of");
-        if (plan_is_word(p, i, "value worth") && i && plan_is_word(p, i - 1, "total sum average combined")) amount = true;
+        if (plan_is_word(p, i, "value worth") && i && plan_is_word(p, i - 1, "total sum average combined"))
+            amount = true;
         if (amount) {
             plan_doubt(p, p->tokens[i].raw);
             return;

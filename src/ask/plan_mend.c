@@ -38,10 +38,10 @@ static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
 
 /* "outdoor" of what is "indoor" or not. */
 static bool mend_is_opposite(const plan_state *p, ask_token *tokens, size_t i) {
-    static const char *const pairs[][2] = {{"outdoor", "indoor"},     {"private", "public"},     {"offline", "online"},
-                                           {"external", "internal"},  {"temporary", "permanent"}, {"manual", "automatic"},
-                                           {"foreign", "domestic"},   {"optional", "mandatory"}, {"optional", "required"},
-                                           {"used", "new"},           {"closed", "open"}};
+    static const char *const pairs[][2] = {
+        {"outdoor", "indoor"},      {"private", "public"},   {"offline", "online"},   {"external", "internal"},
+        {"temporary", "permanent"}, {"manual", "automatic"}, {"foreign", "domestic"}, {"optional", "mandatory"},
+        {"optional", "required"},   {"used", "new"},         {"closed", "open"}};
     const ask_token whole = tokens[i];
     for (size_t k = 0; k < 2 * sizeof pairs / sizeof *pairs; k++) {
         lexicon_match found[PLAN_MATCHES];

@@ -15,8 +15,7 @@ static void mention_on_rate(plan_state *p) {
 /* "never ordered": the one table of what is done with them, whatever it is called. */
 static bool mention_one_link(const plan_state *p, size_t at, int *ret_table) {
     int found = -1;
-    if (!plan_is_word(p, at, "ordered sold bought purchased booked used rented hired visited served"))
-        return false;
+    if (!plan_is_word(p, at, "ordered sold bought purchased booked used rented hired visited served")) return false;
     plan_choice state = plan_best_value(p, at);
     if (state.there && state.match.score >= 0.9) return false;
     for (size_t k = 0; k < p->schema->key_count; k++) {
@@ -199,7 +198,9 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
             ask_path(p->schema, of.match.ref.table, own, NULL) < 0)
             plan_doubt(p, p->tokens[at].raw);
     }
-    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
+    bool whole = !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending");
+    if (whole && p->fn == ASK_SUM) plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
+    if (p->fn < 0 && whole) {
         p->fn = ASK_SUM; /* of which nobody means one row's */
         plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
     }
@@ -228,8 +229,8 @@ static bool mention_is_flag(const plan_state *p, const plan_choice *column, size
 static bool mention_is_asked(const plan_state *p, const plan_choice *column, size_t at) {
     size_t next = at + column->match.words;
     bool whose = at && p->tokens[at - 1].possessive && (next >= p->count || p->tokens[next].kind == ASK_STOP);
-    return column->match.score >= 0.95 &&
-           (whose || plan_is_word(p, next, "of for") || (plan_is_word(p, next, "number numbers") && column->match.words == 1));
+    return column->match.score >= 0.95 && (whose || plan_is_word(p, next, "of for") ||
+                                           (plan_is_word(p, next, "number numbers") && column->match.words == 1));
 }
 
 /* "who never opened a ticket": the people that have them. */
@@ -402,7 +403,8 @@ static size_t mention_number(plan_state *p, const plan_choice *table, const plan
     if (plan_is_amount_of(p, table, at, &amount) && !(column->there && column->match.words >= amount.words))
         return plan_on_column(p, &amount, at), amount.words;
     if (plan_is_pieces(p, table, at, &amount) && (p->fn >= 0 || p->extreme)) {
-        plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, amount.ref)->name));
+        plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw),
+                  LH_STR_ARG(plan_column(p, amount.ref)->name));
         if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
         plan_on_column(p, &amount, at);
         return 1;
@@ -451,7 +453,8 @@ static void mention_weigh(const plan_state *p, const plan_choice *of_table, cons
         t -= 0.4; /* membership, not members */
     size_t next = at + (column.there ? column.match.words : 0);
     bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
-    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 && column.match.score < table.match.score && column.match.words == table.match.words;
+    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 &&
+                column.match.score < table.match.score && column.match.words == table.match.words;
     if (t > 0 && c > 0 && (row || less || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
         mention_leads(p, column.match.ref, table.match.ref.table))
         c = 0; /* a customer: the one that the column refers to */

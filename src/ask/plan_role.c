@@ -51,11 +51,13 @@ int plan_role_table(plan_state *p, const ask_key *key) {
 size_t plan_count_role(plan_state *p, size_t at) {
     const ask_key *key = NULL;
     for (size_t k = 0; k < p->schema->key_count; k++)
-        if (p->schema->keys[k].from.table == p->schema->keys[k].to.table && p->schema->keys[k].from.table == p->entity &&
+        if (p->schema->keys[k].from.table == p->schema->keys[k].to.table &&
+            p->schema->keys[k].from.table == p->entity &&
             lexicon_column_named(p->lex, p->schema->keys[k].from, &p->tokens[at]))
             key = &p->schema->keys[k];
-    bool counted = key && !p->compare.there && (plan_is_word(p, at + 1, "at more over fewer less exactly") ||
-                           (at + 1 < p->count && p->tokens[at + 1].kind == ASK_NUMERAL));
+    bool counted = key && !p->compare.there &&
+                   (plan_is_word(p, at + 1, "at more over fewer less exactly") ||
+                    (at + 1 < p->count && p->tokens[at + 1].kind == ASK_NUMERAL));
     if (!counted || p->tokens[at].kind != ASK_WORD || plan_is_word(p, at + 2, "their his her the")) return 0;
     p->counted = key->from;
     return 1;
@@ -100,7 +102,8 @@ bool plan_is_reporting(const plan_state *p, size_t at) {
 }
 
 size_t plan_compare_role(plan_state *p, size_t at) {
-    bool more = plan_is_word(p, at, "more higher larger greater better"), less = plan_is_word(p, at, "less lower fewer");
+    bool more = plan_is_word(p, at, "more higher larger greater better"),
+         less = plan_is_word(p, at, "less lower fewer");
     size_t role = at + 3 + plan_is_word(p, at + 3, "own");
     if ((!more && !less) || !plan_is_word(p, at + 1, "than") || !plan_is_word(p, at + 2, "their his her the")) return 0;
     const ask_key *key = role_key(p, role);

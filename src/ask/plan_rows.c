@@ -258,7 +258,8 @@ size_t plan_on_named(plan_state *p, size_t at) {
 
 /* "whose lead recruiter is Olga Kaminski": she is the one to whom that column leads. */
 static bool rows_by_role(plan_state *p, size_t at, size_t words) {
-    const ask_key *key = p->subject >= 0 && p->mentioned[p->subject].at + 6 > at ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
+    const ask_key *key =
+        p->subject >= 0 && p->mentioned[p->subject].at + 6 > at ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
     ask_ref label[2];
     size_t n = key && key->from.table != key->to.table ? rows_unlisted(p, key->to.table, label) : 0;
     ask_filter *f = n && !plan_is_word(p, at - 1, "of for") ? plan_filter(p, label[0], ASK_NAMED) : NULL;
@@ -464,7 +465,8 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
     if (p->lead == LEAD_WHO && at && plan_is_word(p, at - 1, "who") && p->entity < 0 && at + 1 < p->count &&
         lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* who referred Ann Lee */
         key = rows_self_of(p, at);
-        words = key && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) ? rows_whose(p, key, at + 1, true) : 0;
+        words =
+            key && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) ? rows_whose(p, key, at + 1, true) : 0;
         return words ? rows_self_read(p, key, 1 + words) : 0;
     }
     if (!plan_is_word(p, at, "does do did")) return 0;
@@ -498,7 +500,8 @@ static bool rows_is_own(plan_state *p, size_t at) {
     ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
     plan_choice rows = f ? plan_best_table(p, at) : (plan_choice){0};
     bool led = plan_is_word(p, at, "people team reports subordinates staff crew guys folks") ||
-               (rows.there && rows.match.score >= 0.9 && rows.match.words == 1 && rows.match.ref.table == f->column.table),
+               (rows.there && rows.match.score >= 0.9 && rows.match.words == 1 &&
+                rows.match.ref.table == f->column.table),
          ends = led || at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
     if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not) return false;
     const ask_key *key = led ? rows_self_alone(p, f->column.table) : rows_self(p, f->column.table, at);

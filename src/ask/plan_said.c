@@ -5,23 +5,26 @@
 /* The first word that is no courtesy: "could you please cancel", "hi, I would like to book". */
 static size_t said_first(const plan_state *p) {
     size_t at = 0;
-    while (at < p->count &&
-           (p->tokens[at].kind == ASK_STOP ||
-            plan_is_word(p, at,
-                         "please pls can could would will you kindly hi hello hey i we want need like to ok okay now then "
-                         "so just go ahead and let us lets also")))
+    while (
+        at < p->count &&
+        (p->tokens[at].kind == ASK_STOP ||
+         plan_is_word(p, at,
+                      "please pls can could would will you kindly hi hello hey i we want need like to ok okay now then "
+                      "so just go ahead and let us lets also")))
         at++;
     return at;
 }
 
 /* Is it a command to change what there is? Verbs that are nouns as well are told by what follows them. */
 static bool said_is_order(const plan_state *p, size_t at) {
-    static const char verbs[] = "cancel delete remove update change drop send approve reject assign archive rename insert "
-                                "create add close edit erase wipe fix set mark reschedule notify remind reset deactivate "
-                                "reactivate unassign postpone extend correct reassign modify undo",
-                      nouns[] = "book move refund schedule email call pay put flag transfer raise lower reduce increase "
-                                "hire fire promote log issue text double merge split reserve charge bill credit renew reopen "
-                                "return ship order invoice";
+    static const char verbs[] =
+        "cancel delete remove update change drop send approve reject assign archive rename insert "
+        "create add close edit erase wipe fix set mark reschedule notify remind reset deactivate "
+        "reactivate unassign postpone extend correct reassign modify undo",
+                      nouns[] =
+                          "book move refund schedule email call pay put flag transfer raise lower reduce increase "
+                          "hire fire promote log issue text double merge split reserve charge bill credit renew reopen "
+                          "return ship order invoice";
     const ask_token *next = at + 1 < p->count ? &p->tokens[at + 1] : NULL;
     plan_choice called = plan_best_table(p, at);
     if (called.there && called.match.words > 1 && called.match.score >= 0.9) return false; /* change orders */
@@ -35,15 +38,16 @@ static bool said_is_order(const plan_state *p, size_t at) {
     size_t behind = at + 1 + (rows.there && rows.match.score >= 0.9 ? rows.match.words : 0);
     bool row = behind < p->count && behind > at + 1 &&
                (p->tokens[behind].kind == ASK_NUMERAL || plan_has_shape(p, &p->tokens[behind], rows.match.ref.table));
-    return row || (!thing && next->kind == ASK_WORD && next->capital && !next->upper && !p->tokens[at].possessive && behind == at + 1);
+    return row || (!thing && next->kind == ASK_WORD && next->capital && !next->upper && !p->tokens[at].possessive &&
+                   behind == at + 1);
 }
 
 /* "…, and who was it": asked for besides. Where it is said before, too, it goes on: "who are active and who earn". */
 static bool said_is_second(plan_state *p, size_t at) {
     size_t and = at;
     if (at < 2 || !plan_is_word(p, at, "who whom whose when where why")) return false;
-    while (and > 1 && plan_is_word(p, and - 1, "for to by from with at on in")) and--;
-    if (!plan_is_word(p, and - 1, "and")) return false;
+    while (and> 1 && plan_is_word(p, and-1, "for to by from with at on in")) and--;
+    if (!plan_is_word(p, and-1, "and")) return false;
     for (size_t i = 0; i < at; i++)
         if (p->tokens[i].kind == ASK_WORD && lh_str_eq(p->tokens[i].word, p->tokens[at].word)) return false;
     if (ask_is(&p->tokens[at], "where")) p->where = true;
@@ -80,7 +84,8 @@ static size_t said_pay(plan_state *p, size_t at) {
         return 0;
     ask_ref pay = plan_hinted(p, table, "salary wage pay earnings income", true);
     if (!plan_has(pay) || p->compare.there || plan_is_word(p, next, "more less over under above below at")) return 0;
-    if (plan_is_word(p, next, "per a an each every") && plan_is_word(p, next + 1, "hour day week month year")) next += 2;
+    if (plan_is_word(p, next, "per a an each every") && plan_is_word(p, next + 1, "hour day week month year"))
+        next += 2;
     else if (plan_is_word(p, next, "hourly monthly annually yearly weekly")) next++;
     p->fn = -1;
     p->how_much = false;
@@ -92,7 +97,8 @@ static size_t said_pay(plan_state *p, size_t at) {
 /* "flagged as vip": the value behind it says it. */
 static bool said_is_marked(const plan_state *p, size_t at) {
     size_t next = at + 1;
-    if (!plan_is_word(p, at, "flagged marked listed tagged labelled labeled classified categorised categorized")) return false;
+    if (!plan_is_word(p, at, "flagged marked listed tagged labelled labeled classified categorised categorized"))
+        return false;
     while (plan_is_word(p, next, "as with a an the")) next++;
     plan_choice value = next < p->count ? plan_best_value(p, next) : (plan_choice){0};
     return value.there && value.match.score >= 0.95;
@@ -104,7 +110,8 @@ static size_t said_date_of(plan_state *p, size_t at) {
     if (at > 4 || !plan_is_word(p, at, "date dates time day") || !plan_is_word(p, next, "of")) return 0;
     next++;
     while (plan_is_word(p, next, "the a each every their our")) next++;
-    if (!plan_is_word(p, next, "latest last most first earliest newest oldest") || !plan_which_extreme(p, next, &row)) return 0;
+    if (!plan_is_word(p, next, "latest last most first earliest newest oldest") || !plan_which_extreme(p, next, &row))
+        return 0;
     if (plan_is_word(p, next, "most") && !plan_is_word(p, next + 1, "recent")) return 0;
     p->lead = LEAD_WHEN;
     p->lead_open = false;
@@ -153,9 +160,11 @@ static bool said_is_agent(plan_state *p, size_t at) {
 
 /* "what do we charge", "the suppliers that we buy from", "not a single one": verbs of a relation that the column or the table says. */
 static bool said_is_verb(const plan_state *p, size_t at) {
-    bool we = at && plan_is_word(p, at - 1, "we you they"), ends = at + 2 >= p->count || p->tokens[at + 2].kind == ASK_STOP;
+    bool we = at && plan_is_word(p, at - 1, "we you they"),
+         ends = at + 2 >= p->count || p->tokens[at + 2].kind == ASK_STOP;
     if (we && plan_is_word(p, at, "charge bill offer give") && p->subject >= 0 && p->lead == LEAD_WHICH) return true;
-    if (we && plan_is_word(p, at, "buy order purchase deal work") && plan_is_word(p, at + 1, "from with") && ends) return true;
+    if (we && plan_is_word(p, at, "buy order purchase deal work") && plan_is_word(p, at + 1, "from with") && ends)
+        return true;
     bool amount = p->order_set && plan_has(p->plan.order_column),
          sold = plan_is_word(p, at, "sold ordered bought used sent collected earned");
     for (size_t i = 0; i < p->plan.measure_count; i++) amount |= plan_has(p->plan.measures[i].column);
@@ -197,9 +206,20 @@ static bool said_owes(plan_state *p, size_t at) {
     return true;
 }
 
+/* "passed all their exams": no row of theirs that is not so, which one that is so does not tell. */
+static bool said_is_all(const plan_state *p, size_t at) {
+    size_t next = at + 1 + plan_is_word(p, at + 1, "of");
+    plan_choice rows =
+        plan_is_word(p, at, "all every each") && plan_is_word(p, next, "their his her its") && next + 1 < p->count
+            ? plan_best_table(p, next + 1)
+            : (plan_choice){0};
+    return rows.there && rows.match.score >= 0.9 && !p->only && plan_elsewhere(p, rows.match.ref.table);
+}
+
 size_t plan_said(plan_state *p, size_t at) {
     size_t n = 0;
     if (p->tokens[at].kind != ASK_WORD) return 0;
+    if (said_is_all(p, at)) return plan_doubt(p, p->tokens[at].raw), 1;
     if (said_is_verb(p, at) || said_owes(p, at)) return 1;
     if (at < 12 && at == said_first(p) && said_is_order(p, at)) return plan_doubt(p, p->tokens[at].raw), 1;
     if (said_is_agent(p, at) || said_is_second(p, at) || said_is_people(p, at) || said_is_marked(p, at)) return 1;

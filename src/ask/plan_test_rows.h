@@ -654,8 +654,7 @@
      "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
      "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime') AND EXISTS (SELECT 1 "
      "FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
-     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'poetry') AND EXISTS (SELECT 1 "
-     "FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'poetry')"},
     {"readers with only crime loans",
      "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
      "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
@@ -779,3 +778,27 @@
      "\"loan_log\".\"returned_at\" IS NULL)"},
     {"top 1.5% of readers by fines", ""},
     {"books whose title contains isn't", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"title\" ILIKE '%n''t%'"},
+    {"could you please delete all readers", ""}, {"refund loan 5", ""}, {"book the room for Ann Lee", ""},
+    {"the longest loan, and who was it", ""}, {"list the readers in Oslo and when", ""},
+    {"number of readers by reader", ""}, {"hours per 100 crates", ""}, {"total price of books by librarian", ""},
+    {"purchases ordered in 2026 that have been delivered",
+     "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE \"ordered_on\" >= DATE '2026-01-01' AND "
+     "\"ordered_on\" < DATE '2027-01-01' AND \"delivered_on\" IS NOT NULL"},
+    {"loans renewed within 30 days", ""},
+    {"how many loans were made each month, going by returned at",
+     "SELECT date_trunc('month', \"returned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP "
+     "BY date_trunc('month', \"returned_at\")::DATE ORDER BY date_trunc('month', \"returned_at\")::DATE"},
+    {"books and their authors", "SELECT \"books\".\"book_id\", \"books\".\"title\", \"authors\".\"name\" FROM "
+                                "\"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""},
+    {"authors and their books", ""},
+    {"books with more than two hundred and fifty pages",
+     "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"pages\" > 250"},
+    {"Could you please tell me how many readers there are? Thanks a lot",
+     "SELECT count(*) AS \"readers\" FROM \"readers\""},
+    {"total value of loans", ""}, {"please delete reader 5", ""},
+    {"readers with renewed loans of crime books",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" "
+     "AND \"loan_log\".\"renewed\" AND \"books\".\"genre\" = 'crime')"},
+    {"average age of books", ""},

@@ -70,7 +70,7 @@ static void value_again(plan_state *p, ask_ref but) {
     size_t count = p->plan.filter_count;
     for (size_t i = 0; i < count && p->plan.filter_count < ASK_FILTERS_MAX; i++) {
         const ask_filter *f = &p->plan.filters[i];
-        if (f->scope + 1 != p->scope || f->not || f->only || f->op == ASK_EXISTS || f->op == ASK_COUNTS ||
+        if (f->scope + 1 != p->scope || f->not|| f->only || f->op == ASK_EXISTS || f->op == ASK_COUNTS ||
             plan_same(f->column, but) || !plan_elsewhere(p, f->column.table))
             continue;
         p->plan.filters[p->plan.filter_count] = *f;
@@ -150,7 +150,8 @@ static bool value_joins(plan_state *p, const lexicon_match *m, ask_ref way) {
         f->values[f->value_count++] = column->values[m->value];
         if (p->not&&f->not) p->not = p->without = false;
         for (size_t k = p->value_end; k < p->at; k++) /* how many were open, and how many closed: of each */
-            if (plan_is_word(p, k, "how") && !p->fn && p->plan.measure_count) p->fn = -1, plan_group(p, m->ref, ASK_WHOLE);
+            if (plan_is_word(p, k, "how") && !p->fn && p->plan.measure_count)
+                p->fn = -1, plan_group(p, m->ref, ASK_WHOLE);
         if (p->versus && column->listed) p->penalty += 0.45; /* no row is of one of them only */
         else if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
         p->or_ = p->versus = false;
@@ -168,7 +169,8 @@ static void value_in_group(plan_state *p, const lexicon_match *m, size_t next) {
         (rows.match.ref.table != m->ref.table && !whose)) {                                /* else: each gold client */
         if (p->grouping && p->each) plan_group(p, (ask_ref){m->ref.table, -1}, ASK_WHOLE); /* each sales rep */
         if (p->grouping && !p->each && p->at && plan_is_word(p, p->at - 1, "per")) plan_doubt(p, p->tokens[p->at].raw);
-        bool deed = p->at > 1 && (lh_str_ends(p->tokens[p->at - 2].word, LH_STR("ed")) || plan_is_word(p, p->at - 2, "paid sent sold made"));
+        bool deed = p->at > 1 && (lh_str_ends(p->tokens[p->at - 2].word, LH_STR("ed")) ||
+                                  plan_is_word(p, p->at - 2, "paid sent sold made"));
         if (p->grouping && !p->each && p->plan.measure_count && !deed && !p->tokens[p->at].capital && p->at &&
             plan_is_word(p, p->at - 1, "by"))
             p->penalty += 0.25; /* tips by server: of each of them, or by that role */

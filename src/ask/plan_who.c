@@ -97,7 +97,8 @@ void plan_people(plan_state *p) {
             plan_take_key(p, k);
             for (size_t f = 0; f < p->plan.filter_count; f++) { /* of what leads to them, by that column */
                 ask_filter *of = &p->plan.filters[f];
-                if (of->column.table != key.from.table || of->by_way || of->scope || of->op == ASK_EXISTS || of->op == ASK_COUNTS)
+                if (of->column.table != key.from.table || of->by_way || of->scope || of->op == ASK_EXISTS ||
+                    of->op == ASK_COUNTS)
                     continue;
                 of->by_way = of->up = true;
                 of->via = key.from;

@@ -84,10 +84,9 @@ static size_t form_lead(plan_state *p, size_t at) {
         return n;
     }
     n = FORM(p, at, &row, "how long", "how long does it take", "how long does it take to", "how long did it take",
-             "how long did it take to", "how many days does it take", "how many days does it take to", "how many days did it take",
-             "how many days did it take to",
-             "how many days do", "how long do", "how long does", "how long did", "how long are", "how long is",
-             "how long were", "how long was");
+             "how long did it take to", "how many days does it take", "how many days does it take to",
+             "how many days did it take", "how many days did it take to", "how many days do", "how long do",
+             "how long does", "how long did", "how long are", "how long is", "how long were", "how long was");
     if (n) return p->how_long = true, p->lead_open = false, n;
     if (p->how_long && (n = FORM(p, at, &row, "last", "lasts", "lasted", "take", "run", "stay", "to"))) return n;
     n = at == 0 ? FORM(p, at, &row, "rank", "rank all", "rank the", "rank our", "ranking of") : 0;
@@ -252,8 +251,8 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (fn == ASK_COUNT && at && p->entity >= 0 && p->entity_at + 1 == at && !p->entity_plural &&
         plan_is_word(p, at, "number numbers"))
         plan_doubt(p, p->tokens[at].raw); /* the room number of a booking: not how many */
-    if (fn == ASK_COUNT && p->value_end == at && at && plan_is_word(p, at, "number numbers") &&
-        p->tokens[at].raw.ptr == p->tokens[at - 1].raw.ptr + p->tokens[at - 1].raw.len + 1)
+    if (fn == ASK_COUNT && p->value_end == at && at && p->tokens[at - 1].kind == ASK_WORD &&
+        plan_is_word(p, at, "number numbers"))
         plan_doubt(p, p->tokens[at].raw); /* phone number, where no column is one: not how many by phone */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
@@ -388,9 +387,9 @@ static size_t form_group(plan_state *p, size_t at) {
     n = FORM(p, at, &row, "sorted by", "ordered by", "order by", "sort by", "in order of", "sorted", "ranked by");
     if (n) return p->ordering = true, p->plan.descending = row == 6, n;
     n = FORM(p, at, &row, "descending", "highest first", "in descending order", "largest first", "desc", "ascending",
-             "lowest first", "in ascending order", "asc", "newest first", "alphabetically", "biggest first", "most first",
-             "greatest first", "longest first", "latest first", "smallest first", "fewest first", "least first",
-             "shortest first", "oldest first", "earliest first");
+             "lowest first", "in ascending order", "asc", "newest first", "alphabetically", "biggest first",
+             "most first", "greatest first", "longest first", "latest first", "smallest first", "fewest first",
+             "least first", "shortest first", "oldest first", "earliest first");
     if (n) return p->plan.descending = row < 5 || row == 9 || (row > 10 && row < 16), p->sorted = true, n;
     return 0;
 }
@@ -524,9 +523,9 @@ static size_t form_number(plan_state *p, size_t at) {
         p->compare = (plan_compare){true, ASK_BETWEEN, {low, high}, at + 3, false, false, NULL};
         return 3;
     }
-    size_t row = 0,
-           n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or better",
-                    "or longer", "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
+    size_t row = 0, n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or better",
+                             "or longer", "and more", "and above", "or less", "or fewer", "or lower", "or below",
+                             "or under", "or shorter");
     ask_op op = n == 0 ? ASK_EQ : row < 9 ? ASK_GE : ASK_LE;
     if (n == 0 && p->tokens[at].plus) op = ASK_GE;
     p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};

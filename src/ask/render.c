@@ -390,11 +390,12 @@ static bool render_is_elsewhere(const render *r, int table) {
 
 /* Is it a condition of rows elsewhere that others may be of, too: who headlined in Chicago did so there. */
 static bool render_joins_others(const render *r, const ask_filter *f) {
-    bool joins = f->op != ASK_EXISTS && f->op != ASK_COUNTS && !f->only && render_is_elsewhere(r, f->column.table);
+    bool joins =
+        !(f->op == ASK_EXISTS && f->not) && f->op != ASK_COUNTS && !f->only && render_is_elsewhere(r, f->column.table);
     for (size_t i = 0; i < r->plan->filter_count && joins; i++) {
         const ask_filter *other = &r->plan->filters[i];
         joins = other->column.table != f->column.table || other->scope != f->scope ||
-                (!other->only && other->op != ASK_EXISTS && other->op != ASK_COUNTS);
+                (!other->only && !(other->op == ASK_EXISTS && other->not) && other->op != ASK_COUNTS);
     }
     return joins;
 }
@@ -425,8 +426,7 @@ static lh_code render_elsewhere(render *outer, int table, const ask_filter *of, 
     for (int i = 0; i + 1 < steps; i++) render_join_to(&r, from, r.schema->keys[keys[i]].to.table);
     render_join_to(&r, from, table);
     for (size_t i = 0; i < plan->filter_count && of; i++)
-        if (render_is_of_one(outer, of, &plan->filters[i]) && plan->filters[i].op != ASK_EXISTS)
-            render_join_to(&r, from, plan->filters[i].column.table);
+        if (render_is_of_one(outer, of, &plan->filters[i])) render_join_to(&r, from, plan->filters[i].column.table);
     render_text(&r, " WHERE ");
     render_key(&r, &r.schema->keys[keys[steps - 1]]);
     for (size_t i = 0; i < plan->filter_count; i++) {
@@ -464,7 +464,8 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
     for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
         const ask_filter *other = &r->plan->filters[i];
         bool other_special = other->op == ASK_EXISTS || other->op == ASK_COUNTS;
-        if (i != at && render_is_of_one(r, f, other) && ((!special && other_special) || (special == other_special && i < at)))
+        if (i != at && render_is_of_one(r, f, other) &&
+            ((!special && other_special) || (special == other_special && i < at)))
             return LH_OK;
     }
     render_text(r, lead);

@@ -39,7 +39,8 @@ static bool keys_names(lh_str column, lh_str table) {
 static bool keys_has(const ask_schema *schema, ask_ref from, int to_table) {
     for (size_t i = 0; i < schema->key_count; i++)
         if (schema->keys[i].from.table == from.table && schema->keys[i].from.column == from.column &&
-            schema->keys[i].to.table == to_table) return true;
+            schema->keys[i].to.table == to_table)
+            return true;
     return false;
 }
 
@@ -60,11 +61,14 @@ static bool keys_within(const ask_column *from, const ask_column *to) {
 static bool keys_self(const ask_column *from, const ask_column *to, lh_str table) {
     lh_str name = from->name, one = lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
     bool above = false;
-    for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by foreman head_ chief superior invited_by"); rest.len && !above;)
+    for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by foreman head_ chief "
+                              "superior invited_by");
+         rest.len && !above;)
         above = lh_str_starts(name, lh_str_split(&rest, ' '));
     lh_str stem = lh_str_sub(to->name, 0, to->name.len > 3 ? to->name.len - 3 : 0); /* cust_id of customers */
     bool short_ = stem.len >= 3 && lh_str_ends(to->name, LH_STR("_id")) && lh_str_starts(table, stem);
-    bool id = lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one) || short_;
+    bool id =
+        lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one) || short_;
     return above && !lh_str_ends(name, LH_STR("name")) && !from->person && !from->key && to->key && id &&
            from->type == to->type && !from->masked && !to->masked;
 }
