@@ -493,7 +493,8 @@ static double phrase_part(const phrase *p, const ask_token *tokens, size_t count
         size_t k = from, i = at;
         for (; k < p->count && i < count; k++, i++) {
             double one = word_score(&tokens[i], &p->words[k], true);
-            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) ||
+            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) || /* units are no unit price */
+                (k + 1 < p->count && k == from && tokens[i].plural && ask_is(&p->words[k], "unit")) ||
                 ask_in(p->words[k].word, "id on at by is of in for from to with since until as number no"))
                 break;
             sum += one;

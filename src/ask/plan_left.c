@@ -231,6 +231,15 @@ static void left_said(plan_state *p) {
     static const ask_fn fns[] = {ASK_SUM, ASK_AVG, ASK_MEDIAN};
     for (size_t i = 0; i < sizeof fns / sizeof *fns; i++)
         if (p->said[fns[i]].len && !left_has(p, fns[i])) plan_doubt(p, p->said[fns[i]]);
+    for (size_t i = 0; i + 1 < p->count && p->plan.measure_count; i++) { /* the value of the stock is not how many there are in it */
+        const ask_measure *m = &p->plan.measures[0];
+        bool value = plan_is_word(p, i, "value worth") && plan_is_word(p, i + 1, "of");
+        if (value && plan_has(m->column) && m->fn == ASK_SUM && !m->how &&
+            plan_called(p, m->column, "stock quantity qty units hours days count seats distance weight")) {
+            plan_doubt(p, p->tokens[i].raw);
+            return;
+        }
+    }
     for (size_t i = 0; i < p->count && !left_is_amount(p); i++) {
         bool amount = plan_is_word(p, i, "amount amounts value worth money") && !plan_is_word(p, i + 1, "of");
         if (plan_is_word(p, i, "value worth") && i && plan_is_word(p, i - 1, "total sum average combined"))

@@ -198,7 +198,9 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
             ask_path(p->schema, of.match.ref.table, own, NULL) < 0)
             plan_doubt(p, p->tokens[at].raw);
     }
-    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
+    bool whole = !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending");
+    if (whole && p->fn == ASK_SUM) plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
+    if (p->fn < 0 && whole) {
         p->fn = ASK_SUM; /* of which nobody means one row's */
         plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
     }
