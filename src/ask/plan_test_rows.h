@@ -778,16 +778,12 @@
      "\"loan_log\".\"returned_at\" IS NULL)"},
     {"top 1.5% of readers by fines", ""},
     {"books whose title contains isn't", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"title\" ILIKE '%n''t%'"},
-    {"could you please delete all readers", ""}, {"refund loan 5", ""}, {"book the room for Ann Lee", ""},
-    {"the longest loan, and who was it", ""}, {"list the readers in Oslo and when", ""},
+    {"refund loan 5", ""}, {"the longest loan, and who was it", ""}, {"list the readers in Oslo and when", ""},
     {"number of readers by reader", ""}, {"hours per 100 crates", ""}, {"total price of books by librarian", ""},
     {"purchases ordered in 2026 that have been delivered",
      "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE \"ordered_on\" >= DATE '2026-01-01' AND "
      "\"ordered_on\" < DATE '2027-01-01' AND \"delivered_on\" IS NOT NULL"},
     {"loans renewed within 30 days", ""},
-    {"how many loans were made each month, going by returned at",
-     "SELECT date_trunc('month', \"returned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP "
-     "BY date_trunc('month', \"returned_at\")::DATE ORDER BY date_trunc('month', \"returned_at\")::DATE"},
     {"books and their authors", "SELECT \"books\".\"book_id\", \"books\".\"title\", \"authors\".\"name\" FROM "
                                 "\"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""},
     {"authors and their books", ""},
