@@ -794,6 +794,40 @@ static void build_compared(plan_state *p) {
     }
 }
 
+/* "with a drive-thru", of a column of Y and N: not whether it is known. */
+static void build_yes_no(plan_state *p) {
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        ask_filter *f = &p->plan.filters[i];
+        const ask_column *column = plan_has(f->column) ? plan_column(p, f->column) : NULL;
+        const lh_str *yes = NULL, *no = NULL;
+        if (!column || (f->op != ASK_IS_NULL && f->op != ASK_NOT_NULL) || column->type != ASK_TEXT ||
+            column->value_count > 3)
+            continue;
+        for (size_t v = 0; v < column->value_count; v++) {
+            lh_str low = lh_arena_lower(p->arena, column->values[v]);
+            if (ask_in(low, "y yes true t j ja")) yes = &column->values[v];
+            if (ask_in(low, "n no false f nein")) no = &column->values[v];
+        }
+        if (!yes || !no) continue;
+        f->values[0] = (f->op == ASK_NOT_NULL) != f->not ? *yes : *no;
+        f->value_count = 1;
+        f->op = ASK_EQ;
+        f->not = false;
+    }
+}
+
+/* "ticket revenue": what tickets brought, and not how many they are, too. */
+static void build_one_measure(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    bool two = plan->measure_count != 2 || plan->order_measure != 0 || !plan->ordered;
+    for (size_t i = 0; i < p->count; i++) two |= plan_is_word(p, i, "and number count many");
+    if (two || plan->measures[0].fn != ASK_COUNT || plan_has(plan->measures[0].column) ||
+        plan->measures[1].fn != ASK_SUM || plan->measures[0].column.table != plan->measures[1].column.table)
+        return;
+    plan->measures[0] = plan->measures[1];
+    plan->measure_count = 1;
+}
+
 /* "crops not planted in 2026": there is no planting of then, rather than one of another time. */
 static void build_not_then(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -842,6 +876,8 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     LH_TRY(plan_times(p, err));
     LH_TRY(plan_times_said(p, err));
     build_not_then(p);
+    build_yes_no(p);
+    build_one_measure(p);
     build_list(p);
     build_names(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;

@@ -417,6 +417,13 @@ size_t plan_resolve(plan_state *p, size_t at) {
         plan_compare_column(p, p->mentioned[p->subject].ref);
         return unit;
     }
+    bool ends = i >= p->count || p->tokens[i].kind == ASK_STOP; /* how many has each? Only those with more than one. */
+    if (ends && p->plan.group_count && p->plan.measure_count == 1 && p->plan.measures[0].fn <= ASK_COUNT_DISTINCT &&
+        !unit) {
+        plan_having(p, 0, p->compare.op, p->compare.numbers);
+        p->compare.there = false;
+        return 0;
+    }
     if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
         p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
         (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO ||

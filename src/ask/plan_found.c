@@ -163,6 +163,9 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         for (size_t k = 0; k < n && code; k++)
             whole |= found[k].words > 1 && found[k].score >= 0.65; /* San Francisco is not SAN */
         if (near <= -1 || whole) continue;
+        if (found[i].words == 1 && !p->tokens[at].capital &&
+            plan_is_word(p, at, "after before by in on at for of to up down over under near with from off out"))
+            continue;          /* look after */
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
             if (after.there && after.match.score >= 0.9 && after.match.ref.table == found[i].ref.table) score += 0.5;
@@ -593,6 +596,9 @@ static void plan_without_column(plan_state *p, const lexicon_match *found, size_
         if (lexicon_column_named(p->lex, (ask_ref){p->entity, (int)c}, said)) m->ref = (ask_ref){p->entity, (int)c};
     bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
     if (verb) plan_doubt(p, said->raw); /* never emailed: not one without an address */
+    bool others = p->entity >= 0 && m->ref.table != p->entity && !plan_elsewhere(p, m->ref.table) &&
+                  lh_str_ends(said->word, LH_STR("ed"));
+    if (others) plan_doubt(p, said->raw); /* who opened nothing: not of a branch that never did */
     if (plan_elsewhere(p, m->ref.table) && plan_temporal(plan_column(p, m->ref)) &&
         lh_str_eq(p->not_word, LH_STR("never"))) {
         plan_apart(p, m->ref.table); /* never paid: no row says that it was */

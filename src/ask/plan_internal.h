@@ -213,6 +213,7 @@ LH_MUST_CHECK lh_code plan_times_said(plan_state *p, lh_error *err);
 /* ---- plan_left.c ---- */
 bool plan_parts_there(const ask_plan *plan); /* conditions of what is shared */
 void plan_left(plan_state *p);
+void plan_doubts(plan_state *p); /* plan_doubt.c */
 /* Errors: INVALID (what is asked by is masked for the caller). */
 LH_MUST_CHECK lh_code plan_masked(plan_state *p, lh_error *err);
 /* ---- plan_who.c ---- */
@@ -264,6 +265,7 @@ size_t plan_on_more(plan_state *p, size_t at);          /* "and Bob Ray", behind
 size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those with no end */
 bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */
 bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);
+bool plan_still_open(plan_state *p, ask_filter *filter);
 bool plan_undone(plan_state *p, ask_filter *filter); /* plan_value.c: of a date that is not there */
 /* ---- plan_found.c ---- */
 void plan_count_company(plan_state *p);

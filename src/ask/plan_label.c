@@ -75,8 +75,7 @@ static ask_ref label_itself(const plan_state *p, int table) {
     return PLAN_NONE;
 }
 
-/* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
-size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
+static size_t label_of(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
     static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
     const ask_table *of = &p->schema->tables[table];
     *ret_key = false;
@@ -102,4 +101,14 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
         if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;
     into[0] = (ask_ref){table, 0};
     return of->column_count ? 1 : 0;
+}
+
+/* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
+size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
+    int base = table; /* of a table that is taken once more, that which words know */
+    for (int t = 0; t < table && base == table; t++)
+        if (p->schema->tables[t].columns == p->schema->tables[table].columns) base = t;
+    size_t n = label_of(p, base, into, max, ret_key);
+    for (size_t i = 0; i < n; i++) into[i].table = table;
+    return n;
 }

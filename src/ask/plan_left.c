@@ -314,97 +314,6 @@ static void left_flags(plan_state *p) {
         plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
 }
 
-/* "has bill 5 been paid", of one row: what it is, rather than the row, or none. */
-static void left_whether(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    if (!plan_is_word(p, 0, "is was has have are were did does") || p->row_of < 0 || p->row_filter < 0 ||
-        plan->filter_count != 2 || p->row_filter > 1 || plan->measure_count)
-        return;
-    const ask_filter *f = &plan->filters[1 - p->row_filter];
-    bool state = f->op == ASK_EQ || f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE || f->op == ASK_IS_NULL ||
-                 f->op == ASK_NOT_NULL;
-    if (!state || !plan_has(f->column) || f->column.table != p->row_of ||
-        plan->filters[p->row_filter].column.table != p->row_of)
-        return;
-    ask_ref label[2], what = f->column;
-    bool key = false;
-    size_t n = plan_label(p, p->row_of, label, 2, &key);
-    if (p->row_filter == 1) plan->filters[0] = plan->filters[1];
-    plan->filter_count = 1;
-    p->row_filter = 0;
-    plan->column_count = 0;
-    for (size_t i = 0; i < n; i++) plan->columns[plan->column_count++] = label[i];
-    plan->columns[plan->column_count++] = what;
-}
-
-/* A time that is said of people is hardly that of their birth or hire, where nothing speaks of that: "vets who did no surgery in 2026". */
-static void left_dates_of_people(plan_state *p) {
-    static const char dates[] = "hire hired join joined since birth born dob birthday birthdate";
-    bool said = false;
-    for (size_t i = 0; i < p->count; i++)
-        said |= p->tokens[i].kind == ASK_WORD &&
-                (ask_in(p->tokens[i].one, dates) || ask_in(p->tokens[i].word, dates) ||
-                 plan_is_word(p, i, "start started began begin new newest newcomers recruit recruited signed registered added "
-                                    "member members membership age aged older younger old young hires hiring joining came"));
-    for (size_t i = 0; i < p->plan.filter_count && !said; i++) {
-        const ask_filter *f = &p->plan.filters[i];
-        if (f->op != ASK_IN_TIME || f->stated || !plan_has(f->column) || !plan_is_people(p, f->column.table) ||
-            !plan_called(p, f->column, dates))
-            continue;
-        p->penalty += 0.3;
-        plan_note(p, "the time is taken for that of '%.*s'", LH_STR_ARG(plan_column(p, f->column)->name));
-        return;
-    }
-}
-
-/* How many keys lead from rows of the table to the entity and to the other table; 99: none do. */
-static int left_between(const plan_state *p, int table, int other) {
-    int a = ask_path(p->schema, table, p->entity, NULL), b = ask_path(p->schema, table, other, NULL);
-    return a >= 0 && b >= 0 ? a + b : 99;
-}
-
-/* "growers who plant both A and B", where a nearer table than that of the planting leads to A: is it meant? */
-static void left_nearer(plan_state *p) {
-    const ask_plan *plan = &p->plan;
-    for (size_t i = 0; i < plan->filter_count; i++)
-        for (size_t k = 0; k < plan->filter_count; k++) {
-            const ask_filter *rows = &plan->filters[i], *f = &plan->filters[k];
-            bool apart = (rows->op == ASK_EXISTS || rows->op == ASK_NOT_NULL) && !rows->not && f->op == ASK_EQ &&
-                         plan_elsewhere(p, rows->column.table) && plan_elsewhere(p, f->column.table) &&
-                         rows->column.table != f->column.table;
-            int via = apart ? left_between(p, rows->column.table, f->column.table) : 99;
-            for (int t = 0; t < (int)p->schema->table_count && via < 99; t++)
-                if (left_between(p, t, f->column.table) < via) {
-                    p->penalty += 0.3;
-                    plan_note(p, "several tables lead from one to the other");
-                    return;
-                }
-        }
-}
-
-/* What was asked and is no part of the plan: a second number behind the first, a column twice. */
-static void left_second(plan_state *p) {
-    const ask_plan *plan = &p->plan;
-    for (size_t i = 1; i + 3 < p->count; i++)
-        if (plan_is_word(p, i, "how") && plan_is_word(p, i + 1, "many much") && plan_is_word(p, i + 2, "of") &&
-            plan_is_word(p, i + 3, "those them these which whom"))
-            plan_doubt(p, p->tokens[i + 3].raw);
-    for (size_t i = 0; i < plan->column_count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (plan_same(plan->columns[i], plan->columns[k])) plan_doubt(p, plan_column(p, plan->columns[i])->name);
-}
-
-/* "did it make its goal": a row does not say whether it did. */
-static void left_did(plan_state *p) {
-    for (size_t i = 1; i < p->count && plan_is_word(p, 0, "did does do has have"); i++)
-        if (plan_is_word(p, i, "make made makes") && plan_is_word(p, i + 1, "its their his her the it"))
-            plan_doubt(p, p->tokens[i].raw);
-    for (size_t i = 1; i < p->count && p->entity >= 0 && !plan_is_people(p, p->entity); i++)
-        if (plan_is_word(p, i, "live lives lived living reside resides") && !p->plan.measure_count &&
-            !plan_has(p->entity_column))
-            plan_doubt(p, p->tokens[i].raw); /* nurses, of jobs: those live nowhere */
-}
-
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
     left_said(p);
@@ -415,11 +324,7 @@ void plan_left(plan_state *p) {
     left_measures(p);
     left_senseless(p);
     left_flags(p);
-    left_whether(p);
-    left_did(p);
-    left_dates_of_people(p);
-    left_second(p);
-    left_nearer(p);
+    plan_doubts(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;
     if (p->where) left_where(p);

@@ -509,6 +509,11 @@ size_t plan_mention(plan_state *p, size_t at) {
         plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(p->schema->tables[done].shown));
         return plan_on_other(p, done), 1;
     }
+    if (table.there && table.match.score >= 0.9 && value.there && value.match.words == 1 && !p->tokens[at].capital) {
+        lh_str text = plan_column(p, value.match.ref)->values[value.match.value]; /* account is no accountant */
+        if (!lh_str_eq_nocase(text, p->tokens[at].word) && !lh_str_eq_nocase(text, p->tokens[at].one))
+            value.there = false;
+    }
     double t, c, v;
     mention_weigh(p, &table, &column, &value, at, &t, &c, &v);
     if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);

@@ -499,7 +499,8 @@ static const ask_key *rows_self_alone(const plan_state *p, int table) {
 static bool rows_is_own(plan_state *p, size_t at) {
     ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
     plan_choice rows = f ? plan_best_table(p, at) : (plan_choice){0};
-    bool led = plan_is_word(p, at, "people team reports subordinates staff crew guys folks") ||
+    bool led = (plan_is_word(p, at, "people team reports subordinates staff crew guys folks") &&
+                !plan_is_word(p, at + 1, "lead leader head manager boss captain supervisor coordinator")) ||
                (rows.there && rows.match.score >= 0.9 && rows.match.words == 1 &&
                 rows.match.ref.table == f->column.table),
          ends = led || at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
@@ -599,10 +600,14 @@ static size_t rows_due(plan_state *p, size_t at, int table) {
             p->plan.filter_count--; /* delivered late: whatever its state is now */
         ask_filter *f = plan_filter(p, end, late ? ASK_GT : ASK_LE);
         if (f) f->other = due;
+        if (at && lexicon_column_has(p->lex, end, &p->tokens[at - 1]))
+            p->date_subject = end; /* delivered late this year */
     } else {
         ask_filter *f = plan_filter(p, due, ASK_IN_TIME);
         if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}, f->stated = true;
         rows_state(p, end, true, p->tokens[at].raw);
+        ask_filter *open = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+        if (open && open->op == ASK_IS_NULL) (void)plan_still_open(p, open);
     }
     plan_note(p, "'%.*s' is by '%.*s' and '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, due)->name),
               LH_STR_ARG(plan_column(p, end)->name));

@@ -271,3 +271,21 @@ bool plan_undone(plan_state *p, ask_filter *f) {
         }
     return false;
 }
+
+/* What is overdue is open, where a state is called so: what was cancelled, or missed, has no end either. */
+bool plan_still_open(plan_state *p, ask_filter *f) {
+    const ask_table *of = &p->schema->tables[f->column.table];
+    for (size_t c = 0; c < of->column_count; c++)
+        for (size_t v = 0; v < of->columns[c].value_count; v++) {
+            lh_str value = of->columns[c].values[v];
+            if (!plan_called(p, (ask_ref){f->column.table, (int)c}, "status state") ||
+                !ask_in(lh_arena_lower(p->arena, value), "open outstanding"))
+                continue;
+            f->column.column = (int)c;
+            f->op = ASK_EQ;
+            f->values[f->value_count++] = value;
+            plan_note(p, "'%.*s' is that of '%.*s'", LH_STR_ARG(value), LH_STR_ARG(of->columns[c].name));
+            return true;
+        }
+    return false;
+}
