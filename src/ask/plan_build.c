@@ -816,6 +816,18 @@ static void build_yes_no(plan_state *p) {
     }
 }
 
+/* "notes that mention the dock": the words themselves, beside what names their rows. */
+static void build_texts(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count && plan->column_count && !plan->measure_count && !plan->distinct; i++) {
+        const ask_filter *f = &plan->filters[i];
+        bool there =
+            f->op != ASK_CONTAINS || f->column.table != plan->columns[0].table || plan->column_count == ASK_COLUMNS_MAX;
+        for (size_t k = 0; k < plan->column_count; k++) there |= plan_same(plan->columns[k], f->column);
+        if (!there) plan->columns[plan->column_count++] = f->column;
+    }
+}
+
 /* "ticket revenue": what tickets brought, and not how many they are, too. */
 static void build_one_measure(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -879,6 +891,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_yes_no(p);
     build_one_measure(p);
     build_list(p);
+    build_texts(p);
     build_names(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     build_limit(p);

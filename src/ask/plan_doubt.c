@@ -84,6 +84,16 @@ static void doubt_future(plan_state *p) {
     }
 }
 
+/* No share is 150,000. */
+static void doubt_shares(plan_state *p) {
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        if (f->op >= ASK_GT && f->op <= ASK_BETWEEN && f->numbers[0] > 1000 && plan_has(f->column) &&
+            plan_called(p, f->column, "pct percent percentage rate share"))
+            plan_doubt(p, plan_column(p, f->column)->name);
+    }
+}
+
 /* "both A and B", of rows that each is of one of them: is each asked for, or either? */
 static void doubt_both(plan_state *p) {
     bool both = false;
@@ -116,7 +126,10 @@ static void doubt_now(plan_state *p) {
 static void doubt_rows(plan_state *p) {
     const ask_plan *plan = &p->plan;
     if (plan_is_word(p, 0, "works work") && plan_is_word(p, 1, "by of") && p->main_table < 0) plan_doubt(p, p->tokens[0].raw);
-    if (!p->entity_made || plan->measure_count || p->entity < 0 || plan_is_people(p, p->entity) || p->lead == LEAD_WHICH) return;
+    int rows = p->entity >= 0 ? p->entity : plan->column_count ? plan->columns[0].table : -1;
+    if ((p->entity >= 0 && !p->entity_made && p->entity_at == 0) || plan->measure_count || rows < 0 ||
+        plan_is_people(p, rows) || p->lead == LEAD_WHICH)
+        return;
     for (size_t i = 0; i < plan->filter_count; i++) {
         const ask_filter *f = &plan->filters[i];
         lexicon_match found[PLAN_MATCHES];
@@ -126,7 +139,7 @@ static void doubt_rows(plan_state *p) {
         for (size_t k = 0; k < n; k++)
             if (plan_same(found[k].ref, f->column) && found[k].score >= 0.9) {
                 p->penalty += 0.3;
-                plan_note(p, "'%.*s' are looked for", LH_STR_ARG(p->schema->tables[p->entity].shown));
+                plan_note(p, "'%.*s' are looked for", LH_STR_ARG(p->schema->tables[rows].shown));
                 return;
             }
     }
@@ -168,6 +181,10 @@ static void doubt_second(plan_state *p) {
         if (plan_is_word(p, i, "which what where who when whose") && (plan_is_word(p, i - 1, "and") || lh_str_starts(p->tokens[i - 1].raw, LH_STR("&"))) &&
             plan->column_count < 3 && !plan->measure_count)
             plan_doubt(p, p->tokens[i].raw);
+    for (size_t i = 2; i < p->count; i++) /* … and where? */
+        if (plan_is_word(p, i, "where when who") &&
+            (i + 1 >= p->count || (i + 2 >= p->count && p->tokens[i + 1].kind == ASK_STOP)) && plan->column_count < 3)
+            plan_doubt(p, p->tokens[i].raw);
     for (size_t i = 0; i < plan->column_count; i++)
         for (size_t k = 0; k < i; k++)
             if (plan_same(plan->columns[i], plan->columns[k])) plan_doubt(p, plan_column(p, plan->columns[i])->name);
@@ -191,6 +208,7 @@ void plan_doubts(plan_state *p) {
     doubt_groups_of_days(p);
     doubt_future(p);
     doubt_both(p);
+    doubt_shares(p);
     doubt_now(p);
     doubt_rows(p);
     doubt_second(p);

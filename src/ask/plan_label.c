@@ -39,8 +39,9 @@ static ask_ref label_other_name(const plan_state *p, int table) {
         bool beside =
             ask_in(first, "contact first last middle user file host nick customer client manager owner agent parent "
                           "guest visitor patient tenant member student passenger");
-        if (column->type != ASK_TEXT || beside || !lh_str_eq_nocase(rest, LH_STR("name")) ||
-            !(column->key || column->person))
+        if (column->type != ASK_TEXT || beside ||
+            (!lh_str_eq_nocase(rest, LH_STR("name")) && !lh_str_eq_nocase(rest, LH_STR("title"))) ||
+            ask_in(first, "job position") || !(column->key || column->person))
             continue;
         if (plan_has(found)) return PLAN_NONE;
         found = (ask_ref){table, (int)c};

@@ -1,6 +1,8 @@
 /* What stands at a place of the question: a table, a column or a value, by what fits the words around it best. */
 #include "ask/plan_internal.h"
 
+#include <stdio.h>
+
 /* "reply rate": the share of those that are so. */
 static bool mention_is_rate(const plan_state *p, size_t at) {
     return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].one, "rate ratio percentage share");
@@ -439,6 +441,22 @@ static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table
     return !value.there;
 }
 
+/* "booked per month": by the date on which it was, of whatever state it is now. */
+static bool mention_is_dated(plan_state *p, const lexicon_match *value, size_t at) {
+    lh_str word = p->tokens[at].word;
+    bool per = plan_is_word(p, at + 1, "per by each every a") &&
+               plan_is_word(p, at + 2, "day week month quarter year weekday hour");
+    if (!per || value->words != 1 || word.len < 5 || !lh_str_ends(word, LH_STR("ed"))) return false;
+    char words[160];
+    snprintf(words, sizeof words, "%.*s %.*s %.*s", word.len < 40 ? (int)word.len : 0, word.ptr,
+             word.len < 40 ? (int)word.len - 2 : 0, word.ptr, word.len < 40 ? (int)word.len - 1 : 0, word.ptr);
+    ask_ref date = plan_date_called(p, value->ref.table, words, PLAN_NONE);
+    if (!plan_has(date)) return false;
+    p->date_subject = date;
+    plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(word), LH_STR_ARG(plan_column(p, date)->name));
+    return true;
+}
+
 /* Which of the three it is: how well each fits. */
 static void mention_weigh(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column,
                           const plan_choice *of_value, size_t at, double *ret_table, double *ret_column,
@@ -514,6 +532,7 @@ size_t plan_mention(plan_state *p, size_t at) {
         if (!lh_str_eq_nocase(text, p->tokens[at].word) && !lh_str_eq_nocase(text, p->tokens[at].one))
             value.there = false;
     }
+    if (value.there && mention_is_dated(p, &value.match, at)) return 1;
     double t, c, v;
     mention_weigh(p, &table, &column, &value, at, &t, &c, &v);
     if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);

@@ -496,31 +496,33 @@ static const ask_key *rows_self_alone(const plan_state *p, int table) {
 }
 
 /* "Ann Lee's manager": the row to which hers refers; "Ann Lee's people": those that refer to hers. */
-static bool rows_is_own(plan_state *p, size_t at) {
+static size_t rows_is_own(plan_state *p, size_t at) {
     ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
     plan_choice rows = f ? plan_best_table(p, at) : (plan_choice){0};
     bool led = (plan_is_word(p, at, "people team reports subordinates staff crew guys folks") &&
                 !plan_is_word(p, at + 1, "lead leader head manager boss captain supervisor coordinator")) ||
                (rows.there && rows.match.score >= 0.9 && rows.match.words == 1 &&
                 rows.match.ref.table == f->column.table),
-         ends = led || at + 1 >= p->count || p->tokens[at + 1].kind == ASK_STOP;
-    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not) return false;
+         two = f && rows_self(p, f->column.table, at) &&
+               rows_self(p, f->column.table, at) == rows_self(p, f->column.table, at + 1),
+         ends = led || at + 1 + two >= p->count || p->tokens[at + 1 + two].kind == ASK_STOP; /* two: "team lead" */
+    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not) return 0;
     const ask_key *key = led ? rows_self_alone(p, f->column.table) : rows_self(p, f->column.table, at);
-    if (!key || (p->entity >= 0 && (!led || p->entity != key->from.table))) return false;
+    if (!key || (p->entity >= 0 && (!led || p->entity != key->from.table))) return 0;
     f->by_way = true;
     f->up = !led;
     f->via = key->from;
     f->way = led ? key->from : key->to;
     p->row_of = -1;
     (void)rows_self_read(p, key, 1);
-    return true;
+    return 1 + two;
 }
 
 /* "managed by Ann Lee", "reporting to E0003", "whose manager is Ann Lee"; "the manager of Ann Lee". */
 size_t plan_on_self(plan_state *p, size_t at) {
     size_t words = rows_on_deed(p, at);
     if (words) return words;
-    if (p->tokens[at].kind == ASK_WORD && rows_is_own(p, at)) return 1;
+    if (p->tokens[at].kind == ASK_WORD && (words = rows_is_own(p, at))) return words;
     bool reports = plan_is_word(p, at, "reports") && plan_is_word(p, at + 1, "of"),
          works = plan_is_word(p, at, "work works working"),
          down = reports || plan_is_word(p, at + 1, works ? "under for" : "by to is under"),

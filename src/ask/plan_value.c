@@ -275,7 +275,13 @@ bool plan_undone(plan_state *p, ask_filter *f) {
 /* What is overdue is open, where a state is called so: what was cancelled, or missed, has no end either. */
 bool plan_still_open(plan_state *p, ask_filter *f) {
     const ask_table *of = &p->schema->tables[f->column.table];
+    bool ends = false; /* otherwise */
     for (size_t c = 0; c < of->column_count; c++)
+        for (size_t v = 0; v < of->columns[c].value_count; v++)
+            ends |= ask_in(lh_arena_lower(p->arena, of->columns[c].values[v]),
+                           "void voided cancelled canceled missed rejected lost expired dropped") ||
+                    lh_str_starts(lh_arena_lower(p->arena, of->columns[c].values[v]), LH_STR("written"));
+    for (size_t c = 0; c < of->column_count && ends; c++)
         for (size_t v = 0; v < of->columns[c].value_count; v++) {
             lh_str value = of->columns[c].values[v];
             if (!plan_called(p, (ask_ref){f->column.table, (int)c}, "status state") ||
