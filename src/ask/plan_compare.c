@@ -279,7 +279,8 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
     }
     bool other = !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD &&
                  !plan_filler(&p->tokens[i]); /* it is of that */
-    if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
+    bool rate = plan_is_word(p, at, "a an per each") && plan_is_word(p, at + 1, "hour day week month"); /* 20 an hour */
+    if (near >= 0 && !plan_has(hinted) && !other && !rate && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
         const ask_table *of = &p->schema->tables[near];
