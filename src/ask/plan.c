@@ -537,7 +537,8 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->kind == ASK_WORD && plan_on_shape(p, t, at)) return 1;
     if ((n = plan_on_state(p, at))) return n;
     if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) &&
-        (!(plan_filler(t) && !plan_is_letter(p, at) && (t->word.len < 4 || !plan_is_known(p, at))) || plan_long_column(p, at)) &&
+        (!(plan_filler(t) && !plan_is_letter(p, at) && (t->word.len < 4 || !plan_is_known(p, at))) ||
+         plan_long_column(p, at)) &&
         (n = plan_mention(p, at)))
         return n;
     if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 &&

@@ -115,8 +115,10 @@ static void build_mentioned(plan_state *p) {
             if (p->entity >= 0 && !p->entity_made && p->mentioned[i].at < p->entity_at && plan_elsewhere(p, ref.table))
                 plan_doubt(p, p->tokens[p->mentioned[i].at].raw); /* the hire date of customers */
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
-            for (size_t k = 0; k < p->plan.filter_count; k++) /* submitted but never interviewed: of rows of both kinds */
-                if (p->plan.filters[k].op == ASK_EXISTS && p->plan.filters[k].not&&p->plan.filters[k].column.table == ref.table)
+            for (size_t k = 0; k < p->plan.filter_count;
+                 k++) /* submitted but never interviewed: of rows of both kinds */
+                if (p->plan.filters[k].op == ASK_EXISTS &&
+                    p->plan.filters[k].not&&p->plan.filters[k].column.table == ref.table)
                     plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
             if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
