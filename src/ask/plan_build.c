@@ -96,6 +96,16 @@ static bool build_is_apart(const plan_state *p, ask_ref ref, size_t at) {
     return times && !own && verb && p->entity == ref.table && lh_str_ends(p->tokens[at].word, LH_STR("ed"));
 }
 
+/* "submitted but never interviewed": of rows of both kinds, of which one condition cannot be. */
+static void build_undone(plan_state *p, ask_ref ref, size_t at) {
+    bool none = false;
+    for (size_t k = 0; k < p->plan.filter_count; k++) {
+        const ask_filter *f = &p->plan.filters[k];
+        none |= f->op == ASK_EXISTS && f->not && f->column.table == ref.table;
+    }
+    if (none) plan_doubt(p, p->tokens[at].raw);
+}
+
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
     for (size_t i = 0; i < p->mentioned_count; i++) {
@@ -115,11 +125,7 @@ static void build_mentioned(plan_state *p) {
             if (p->entity >= 0 && !p->entity_made && p->mentioned[i].at < p->entity_at && plan_elsewhere(p, ref.table))
                 plan_doubt(p, p->tokens[p->mentioned[i].at].raw); /* the hire date of customers */
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
-            for (size_t k = 0; k < p->plan.filter_count;
-                 k++) /* submitted but never interviewed: of rows of both kinds */
-                if (p->plan.filters[k].op == ASK_EXISTS &&
-                    p->plan.filters[k].not&&p->plan.filters[k].column.table == ref.table)
-                    plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
+            build_undone(p, ref, p->mentioned[i].at);
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
             if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
             continue;
