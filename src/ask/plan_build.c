@@ -106,6 +106,14 @@ static void build_undone(plan_state *p, ask_ref ref, size_t at) {
     if (none) plan_doubt(p, p->tokens[at].raw);
 }
 
+/* "per renewed status" */
+static bool build_is_status(const plan_state *p, const ask_token *said) {
+    bool flag = false;
+    for (size_t g = 0; g < p->plan.group_count && ask_is(said, "status"); g++)
+        flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
+    return flag;
+}
+
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
     for (size_t i = 0; i < p->mentioned_count; i++) {
@@ -160,10 +168,7 @@ static void build_mentioned(plan_state *p) {
         if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
-        bool stated = ask_is(&p->tokens[p->mentioned[i].at], "status"), flag = false; /* per renewed status */
-        for (size_t g = 0; g < p->plan.group_count && stated; g++)
-            flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
-        if (flag) continue;
+        if (build_is_status(p, &p->tokens[p->mentioned[i].at])) continue;
         plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
     }
 }
