@@ -119,17 +119,16 @@ static void build_mentioned(plan_state *p) {
     for (size_t i = 0; i < p->mentioned_count; i++) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
-        bool apart = build_is_apart(p, ref, p->mentioned[i].at);
-        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)) && !apart) ||
-            build_is_whose(p, ref))
-            continue;
+        bool timed =
+            p->has_when && plan_temporal(plan_column(p, ref)) && !build_is_apart(p, ref, p->mentioned[i].at);
+        if (p->mentioned[i].placed || timed || build_is_whose(p, ref)) continue;
         bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
                     p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
                     (lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed")) ||
                      ask_in(p->tokens[p->mentioned[i].at].word, "sent sold paid left made"));
         if (plan_temporal(plan_column(p, ref)) &&
             (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
-            bool grouped = p->has_when && !apart;
+            bool grouped = false;
             if (p->entity >= 0 && !p->entity_made && p->mentioned[i].at < p->entity_at && plan_elsewhere(p, ref.table))
                 plan_doubt(p, p->tokens[p->mentioned[i].at].raw); /* the hire date of customers */
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
