@@ -517,6 +517,12 @@ static void plan_on_event(plan_state *p, size_t at) {
     if (!end) p->penalty += plan_has_dates(p) ? 0.3 : 0.05;
 }
 
+/* "tier A companies": a value, and no article. */
+static bool plan_is_letter(const plan_state *p, size_t at) {
+    return p->tokens[at].raw.len == 1 && p->tokens[at].capital && p->subject >= 0 &&
+           p->mentioned[p->subject].at + 1 == at;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
@@ -552,7 +558,8 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->kind == ASK_WORD && plan_on_shape(p, t, at)) return 1;
     if ((n = plan_on_state(p, at))) return n;
     if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) &&
-        (!(plan_filler(t) && (t->word.len < 4 || !plan_is_known(p, at))) || plan_long_column(p, at)) &&
+        (!(plan_filler(t) && !plan_is_letter(p, at) && (t->word.len < 4 || !plan_is_known(p, at))) ||
+         plan_long_column(p, at)) &&
         (n = plan_mention(p, at)))
         return n;
     if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 &&

@@ -96,25 +96,43 @@ static bool build_is_apart(const plan_state *p, ask_ref ref, size_t at) {
     return times && !own && verb && p->entity == ref.table && lh_str_ends(p->tokens[at].word, LH_STR("ed"));
 }
 
+/* "submitted but never interviewed": of rows of both kinds, of which one condition cannot be. */
+static void build_undone(plan_state *p, ask_ref ref, size_t at) {
+    bool none = false;
+    for (size_t k = 0; k < p->plan.filter_count; k++) {
+        const ask_filter *f = &p->plan.filters[k];
+        none |= f->op == ASK_EXISTS && f->not && f->column.table == ref.table;
+    }
+    if (none) plan_doubt(p, p->tokens[at].raw);
+}
+
+/* "per renewed status" */
+static bool build_is_status(const plan_state *p, const ask_token *said) {
+    bool flag = false;
+    for (size_t g = 0; g < p->plan.group_count && ask_is(said, "status"); g++)
+        flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
+    return flag;
+}
+
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
     for (size_t i = 0; i < p->mentioned_count; i++) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
-        bool apart = build_is_apart(p, ref, p->mentioned[i].at);
-        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)) && !apart) ||
-            build_is_whose(p, ref))
-            continue;
+        bool timed =
+            p->has_when && plan_temporal(plan_column(p, ref)) && !build_is_apart(p, ref, p->mentioned[i].at);
+        if (p->mentioned[i].placed || timed || build_is_whose(p, ref)) continue;
         bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
                     p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
                     (lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed")) ||
                      ask_in(p->tokens[p->mentioned[i].at].word, "sent sold paid left made"));
         if (plan_temporal(plan_column(p, ref)) &&
             (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
-            bool grouped = p->has_when && !apart;
+            bool grouped = false;
             if (p->entity >= 0 && !p->entity_made && p->mentioned[i].at < p->entity_at && plan_elsewhere(p, ref.table))
                 plan_doubt(p, p->tokens[p->mentioned[i].at].raw); /* the hire date of customers */
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
+            build_undone(p, ref, p->mentioned[i].at);
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
             if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
             continue;
@@ -149,10 +167,7 @@ static void build_mentioned(plan_state *p) {
         if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
-        bool stated = ask_is(&p->tokens[p->mentioned[i].at], "status"), flag = false; /* per renewed status */
-        for (size_t g = 0; g < p->plan.group_count && stated; g++)
-            flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
-        if (flag) continue;
+        if (build_is_status(p, &p->tokens[p->mentioned[i].at])) continue;
         plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
     }
 }

@@ -280,8 +280,9 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
     }
     bool other = !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD &&
                  !plan_filler(&p->tokens[i]); /* it is of that */
-    bool counted = plan_is_word(p, at, "of"); /* 15 of something are no years */
-    if (near >= 0 && !plan_has(hinted) && !other && !counted && compare_age(p, near)) return unit;
+    bool no_years = plan_is_word(p, at, "of") || /* 15 of something, 20 an hour */
+                    (plan_is_word(p, at, "a an per each") && plan_is_word(p, at + 1, "hour day week month"));
+    if (near >= 0 && !plan_has(hinted) && !other && !no_years && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
         const ask_table *of = &p->schema->tables[near];

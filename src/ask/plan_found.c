@@ -501,6 +501,16 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
     ask_fn fn = (ask_fn)p->fn;
     if (p->mean && fn == ASK_COUNT && plan_numeric(column)) fn = ASK_AVG, p->mean = false;
+    const lh_str said = p->tokens[next ? next - 1 : 0].one;
+    if (fn == ASK_COUNT && !p->distinct && !p->mean && plan_temporal(column) && lh_str_ends(said, LH_STR("ed"))) {
+        (void)plan_measure(p, ASK_COUNT, (ask_ref){ref.table, -1}); /* how many were hired: not on how many days */
+        p->fn = -1;
+        p->focus = ref.table;
+        if (p->entity < 0 && !plan_has(p->entity_column)) p->entity = ref.table;
+        plan_subject(p, ref, next - 1);
+        return;
+    }
+    if (fn == ASK_COUNT && !p->distinct && plan_temporal(column) && !ask_in(said, "date day")) p->penalty += 0.45;
     if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key) fn = ASK_SUM;
     else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
     else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT, p->penalty += p->how_much ? 0.45 : 0;

@@ -173,6 +173,9 @@ void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said) {
 }
 
 static size_t mention_column(plan_state *p, const plan_choice *column, size_t at) {
+    plan_choice kind = plan_is_word(p, at, "sales") && at + 1 < p->count ? plan_best_column(p, at + 1, WANT_ANY) : (plan_choice){0};
+    if (kind.there && kind.match.score >= 0.97 && column->match.score < 0.9 && plan_column(p, kind.match.ref)->type == ASK_TEXT)
+        return 1; /* the sales channel: a channel */
     if (column->match.score < 0.5) p->penalty += 0.15;
     else if (column->match.score < 0.8 && p->main_table < 0 && p->entity < 0 && p->focus != column->match.ref.table &&
              !lh_str_starts(plan_column(p, column->match.ref)->name, p->tokens[at].one) &&

@@ -55,7 +55,7 @@ void plan_mark_filler(ask_token *token) {
                 "person people individual individuals thing things kind kinds respectively corresponding "
                 "set sets far yet already anything something place pls plz details moment usually typically normally "
                 "detail info information subscribed ago between if every "
-                "whole entire because "
+                "whole entire "
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
                 "ok hello hi thanks thank"));
