@@ -498,90 +498,7 @@ static void build_list(plan_state *p) {
     plan->column_count = count;
 }
 
-/* To which table a column of the entity leads that says little of itself: a number, or a code that is called after what its row is there. -1: none. */
-static int build_leads(const plan_state *p, ask_ref column) {
-    for (size_t k = 0; k < p->schema->key_count; k++) {
-        const ask_key *key = &p->schema->keys[k];
-        bool role = plan_column(p, key->to)->shape.len &&
-                    lh_str_find(plan_column(p, key->to)->shape, '0') < plan_column(p, key->to)->shape.len &&
-                    !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name);
-        if (plan_same(key->from, column) && column.table == p->entity && (role || plan_numeric(plan_column(p, column))))
-            return key->to.table;
-    }
-    return -1;
-}
-
-/* What the row is called to which a column leads. *ret_rows: the table of that name. */
-static size_t build_name_of(plan_state *p, ask_ref column, ask_ref label[2], int *ret_rows) {
-    bool is_key = false;
-    for (size_t k = 0; k < p->schema->key_count; k++) {
-        const ask_key *key = &p->schema->keys[k];
-        if (!plan_same(key->from, column)) continue;
-        bool self = key->to.table == column.table;
-        if (!plan_label(p, key->to.table, label, 2, &is_key) || is_key) return 0;
-        if (!self) plan_take_key(p, k);
-        *ret_rows = self ? plan_role_table(p, key) : key->to.table;
-        return *ret_rows < 0 ? 0 : plan_label(p, *ret_rows, label, 2, &is_key);
-    }
-    return 0;
-}
-
-/* That stands beside the number. */
-static void build_names(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    ask_ref label[2];
-    for (size_t i = 0;
-         i < plan->column_count && !plan->measure_count && (p->row_of != p->entity || plan->column_count <= 2); i++) {
-        int rows = -1, leads = build_leads(p, plan->columns[i]);
-        bool there = leads < 0 || plan->column_count + 2 > ASK_COLUMNS_MAX;
-        for (size_t k = 0; k < plan->filter_count; k++)
-            there |= plan->filters[k].column.table == leads && leads != p->entity;
-        for (size_t k = 0; k < plan->column_count; k++) there |= plan->columns[k].table == leads && leads != p->entity;
-        size_t n = there ? 0 : build_name_of(p, plan->columns[i], label, &rows);
-        for (size_t k = 0; k < n; k++) plan->columns[plan->column_count++] = label[k];
-        if (!n) continue;
-        plan->beside = rows + 1;
-        return;
-    }
-}
-
-/* ---- the base ---- */
-
-static int build_cost(const plan_state *p, int base) {
-    const ask_plan *plan = &p->plan;
-    int cost = 0;
-    for (size_t i = 0; i < plan->group_count; i++) {
-        int steps = ask_path(p->schema, base, plan->groups[i].column.table, NULL);
-        if (steps < 0) return -1;
-        cost += steps;
-    }
-    for (size_t i = 0; i < plan->column_count; i++) {
-        int steps = ask_path(p->schema, base, plan->columns[i].table, NULL);
-        if (steps < 0) return -1;
-        cost += steps;
-    }
-    for (size_t i = 0; i < plan->measure_count; i++) {
-        const ask_measure *m = &plan->measures[i];
-        int steps = ask_path(p->schema, base, m->column.table, NULL);
-        if (steps < 0) return -1;
-        if (steps && m->column.column < 0 && !plan_has(plan_key(p, m->column.table))) return -1;
-        cost += steps ? steps + 6 : 0;
-    }
-    if (plan->ordered && plan->order_measure < 0 && plan_has(plan->order_column)) {
-        int steps = ask_path(p->schema, base, plan->order_column.table, NULL);
-        if (steps < 0) return -1;
-        cost += steps;
-    }
-    for (size_t i = 0; i < plan->filter_count; i++) { /* asked by EXISTS where no key leads there */
-        int table = plan->filters[i].column.table, steps = ask_path(p->schema, base, table, NULL);
-        if (steps >= 0 || plan->filters[i].op == ASK_EXISTS || plan->filters[i].op == ASK_COUNTS)
-            cost += steps > 0 ? steps : 0;
-        else cost += plan_distance(p, base, table) < 9 ? 3 : 50;
-    }
-    bool rows = !plan->measure_count && plan->column_count && p->entity >= 0;
-    if (rows && base != p->entity) return plan->distinct ? cost + 1 : -1; /* each row of the entity once */
-    return 4 * cost + (base == p->entity ? 0 : 1);
-}
+/* ---- of what each has ---- */
 
 /* The different ones of a table of which only rows that refer to them are asked for: what those refer to, also where it is missing. */
 static void build_distinct(plan_state *p) {
@@ -610,92 +527,6 @@ static void build_distinct(plan_state *p) {
             break;
         }
     }
-}
-
-static lh_code build_base(plan_state *p, lh_error *err) {
-    ask_plan *plan = &p->plan;
-    int best = -1;
-    for (int t = 0; t < (int)p->schema->table_count; t++) {
-        int cost = build_cost(p, t);
-        if (cost >= 0 && (plan->base < 0 || cost < best)) best = cost, plan->base = t;
-    }
-    if (plan->base < 0) return lh_fail(err, LH_INVALID, "no keys join what the question names");
-    for (size_t i = 0; i < plan->measure_count; i++) {
-        ask_measure *m = &plan->measures[i];
-        if (plan_has(m->column)) continue;
-        if (m->column.table == plan->base) {
-            if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
-        } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
-            *m = (ask_measure){.fn = ASK_COUNT_DISTINCT, .column = plan_key(p, m->column.table)};
-        else return lh_fail(err, LH_INVALID, "no keys join what the question names");
-    }
-    for (size_t i = 0; i < plan->measure_count; i++) { /* an order's total, once for each of its lines */
-        const ask_measure *m = &plan->measures[i];
-        bool whole = m->fn == ASK_SUM || m->fn == ASK_AVG || m->fn == ASK_MEDIAN || m->fn == ASK_RATIO;
-        if (whole && plan_has(m->column) && m->column.table != plan->base) {
-            p->penalty += m->fn == ASK_SUM ? 0.45 : 0.25;
-            plan_note(p, "'%.*s' counts once for each row of '%.*s'", LH_STR_ARG(plan_column(p, m->column)->name),
-                      LH_STR_ARG(p->schema->tables[plan->base].shown));
-        }
-    }
-    for (size_t i = 0; i < plan->filter_count; i++)
-        if (plan_distance(p, plan->base, plan->filters[i].column.table) >= 9)
-            return lh_fail(err, LH_INVALID, "no keys join what the question names");
-    return LH_OK;
-}
-
-/* Does the key say what one row is to the other (lead_id), where a table stands between the two that says which of them belong together? */
-static bool build_is_linked(const plan_state *p, const ask_key *key) {
-    lh_str from = plan_column(p, key->from)->name, to = plan_column(p, key->to)->name,
-           table = p->schema->tables[key->to.table].name.name;
-    bool role =
-        !lh_str_eq_nocase(from, to) && !lh_str_starts(from, lh_str_sub(table, 0, table.len < 4 ? table.len : 4));
-    for (int t = 0; t < (int)p->schema->table_count && role; t++) {
-        bool one = false, other = false;
-        for (size_t k = 0; k < p->schema->key_count && t != key->from.table && t != key->to.table; k++) {
-            const ask_key *link = &p->schema->keys[k];
-            one |= link->from.table == t && link->to.table == key->from.table;
-            other |= link->from.table == t && link->to.table == key->to.table;
-        }
-        if (one && other) return true;
-    }
-    return false;
-}
-
-/* Of several keys to one table the first is taken, where no word said which. */
-static void build_way(plan_state *p, int from, int table, double penalty) {
-    const ask_schema *schema = p->schema;
-    size_t keys[ASK_PATH_MAX];
-    int steps = ask_path(schema, from, table, keys);
-    for (int i = 0; i < steps && p->way < 0; i++) {
-        const ask_key *taken = &schema->keys[keys[i]];
-        if (build_is_linked(p, taken)) {
-            p->way = taken->from.column;
-            p->penalty += 0.3;
-            plan_note(p, "'%.*s' is joined by '%.*s', not by a table between", LH_STR_ARG(schema->tables[table].shown),
-                      LH_STR_ARG(plan_column(p, taken->from)->name));
-        }
-        for (size_t k = 0; k < schema->key_count && p->way < 0; k++) {
-            const ask_key *other = &schema->keys[k];
-            if (k == keys[i] || other->from.table != taken->from.table || other->to.table != taken->to.table) continue;
-            p->way = taken->from.column;
-            p->penalty += penalty;
-            plan_note(p, "'%.*s' is joined by '%.*s', not by '%.*s'", LH_STR_ARG(schema->tables[table].shown),
-                      LH_STR_ARG(plan_column(p, taken->from)->name), LH_STR_ARG(plan_column(p, other->from)->name));
-        }
-    }
-}
-static void build_ways(plan_state *p) {
-    const ask_plan *plan = &p->plan;
-    for (size_t i = 0; i < plan->group_count; i++) build_way(p, plan->base, plan->groups[i].column.table, 0.1);
-    for (size_t i = 0; i < plan->column_count; i++) build_way(p, plan->base, plan->columns[i].table, 0.1);
-    for (size_t i = 0; i < plan->measure_count; i++) build_way(p, plan->base, plan->measures[i].column.table, 0.1);
-    for (size_t i = 0; i < plan->filter_count; i++)
-        if (!plan->filters[i].by_way) {
-            build_way(p, plan->base, plan->filters[i].column.table, 0.45);
-            if (p->penalty < 0.2)
-                build_way(p, plan->filters[i].column.table, plan->base, 0.3); /* that there are such rows */
-        }
 }
 
 /* "how many loans does a reader have on average" */
@@ -831,18 +662,6 @@ static void build_yes_no(plan_state *p) {
     }
 }
 
-/* "notes that mention the dock": the words themselves, beside what names their rows. */
-static void build_texts(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    for (size_t i = 0; i < plan->filter_count && plan->column_count && !plan->measure_count && !plan->distinct; i++) {
-        const ask_filter *f = &plan->filters[i];
-        bool there =
-            f->op != ASK_CONTAINS || f->column.table != plan->columns[0].table || plan->column_count == ASK_COLUMNS_MAX;
-        for (size_t k = 0; k < plan->column_count; k++) there |= plan_same(plan->columns[k], f->column);
-        if (!there) plan->columns[plan->column_count++] = f->column;
-    }
-}
-
 /* "ticket revenue": what tickets brought, and not how many they are, too. */
 static void build_one_measure(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -906,8 +725,8 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_yes_no(p);
     build_one_measure(p);
     build_list(p);
-    build_texts(p);
-    build_names(p);
+    plan_texts(p);
+    plan_name_keys(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     build_limit(p);
     plan_each(p);
@@ -915,7 +734,5 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_distinct(p);
     LH_TRY(plan_masked(p, err));
     if (build_mean_of_rows(p, mean_of)) return LH_OK;
-    LH_TRY(build_base(p, err));
-    build_ways(p);
-    return LH_OK;
+    return plan_base(p, err);
 }

@@ -365,6 +365,22 @@ static void compare_close(plan_state *p, const plan_choice *column) {
               LH_STR_ARG(plan_column(p, column->other.ref)->name));
 }
 
+/* Groups, of which a number was asked for: "an average salary above 90,000"; "how many has each? Only those with more than one." */
+static bool compare_groups(plan_state *p, size_t i, size_t unit) {
+    const ask_plan *plan = &p->plan;
+    bool ends = i >= p->count || p->tokens[i].kind == ASK_STOP,
+         counts = ends && !unit && plan->group_count && plan->measure_count == 1 &&
+                  plan->measures[0].fn <= ASK_COUNT_DISTINCT,
+         rows = plan->measure_count && (plan->group_count || plan_has(p->entity_column) || p->entity >= 0) &&
+                plan->measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
+                (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO ||
+                 (p->lead == LEAD_NONE && p->entity >= 0 && plan->measures[0].column.table != p->entity));
+    if (!counts && !rows) return false;
+    plan_having(p, 0, p->compare.op, p->compare.numbers);
+    p->compare.there = false;
+    return true;
+}
+
 /* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
 size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
@@ -418,21 +434,5 @@ size_t plan_resolve(plan_state *p, size_t at) {
         plan_compare_column(p, p->mentioned[p->subject].ref);
         return unit;
     }
-    bool ends = i >= p->count || p->tokens[i].kind == ASK_STOP; /* how many has each? Only those with more than one. */
-    if (ends && p->plan.group_count && p->plan.measure_count == 1 && p->plan.measures[0].fn <= ASK_COUNT_DISTINCT &&
-        !unit) {
-        plan_having(p, 0, p->compare.op, p->compare.numbers);
-        p->compare.there = false;
-        return 0;
-    }
-    if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
-        p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
-        (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO ||
-         (p->lead == LEAD_NONE && p->entity >= 0 &&
-          p->plan.measures[0].column.table != p->entity))) { /* an average salary above 90,000 */
-        plan_having(p, 0, p->compare.op, p->compare.numbers);
-        p->compare.there = false;
-        return unit;
-    }
-    return plan_resolve_near(p, at, i, unit);
+    return compare_groups(p, i, unit) ? unit : plan_resolve_near(p, at, i, unit);
 }

@@ -247,6 +247,11 @@ int plan_people_of(const plan_state *p, int table);
 /* ---- plan_label.c ---- */
 ask_ref plan_key(const plan_state *p, int table); /* column -1: it has none */
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
+void plan_name_keys(plan_state *p); /* what the numbers that are listed lead to */
+void plan_texts(plan_state *p);     /* in which words were searched for */
+/* ---- plan_base.c ---- */
+/* Errors: INVALID (nothing joins what is asked for). */
+LH_MUST_CHECK lh_code plan_base(plan_state *p, lh_error *err);
 /* ---- plan_each.c ---- */
 /* The plan lists so many rows of each group by that column, where the question asks for them. */
 bool plan_rows_of_each(plan_state *p, ask_ref by);

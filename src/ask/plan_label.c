@@ -113,3 +113,64 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
     for (size_t i = 0; i < n; i++) into[i].table = table;
     return n;
 }
+
+/* ---- beside what is listed ---- */
+
+/* To which table a column of the entity leads that says little of itself: a number, or a code that is called after what its row is there. -1: none. */
+static int label_leads(const plan_state *p, ask_ref column) {
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        bool role = plan_column(p, key->to)->shape.len &&
+                    lh_str_find(plan_column(p, key->to)->shape, '0') < plan_column(p, key->to)->shape.len &&
+                    !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name);
+        if (plan_same(key->from, column) && column.table == p->entity && (role || plan_numeric(plan_column(p, column))))
+            return key->to.table;
+    }
+    return -1;
+}
+
+/* What the row is called to which a column leads. *ret_rows: the table of that name. */
+static size_t label_beside(plan_state *p, ask_ref column, ask_ref label[2], int *ret_rows) {
+    bool is_key = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (!plan_same(key->from, column)) continue;
+        bool self = key->to.table == column.table;
+        if (!plan_label(p, key->to.table, label, 2, &is_key) || is_key) return 0;
+        if (!self) plan_take_key(p, k);
+        *ret_rows = self ? plan_role_table(p, key) : key->to.table;
+        return *ret_rows < 0 ? 0 : plan_label(p, *ret_rows, label, 2, &is_key);
+    }
+    return 0;
+}
+
+/* That stands beside the number. */
+void plan_name_keys(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    ask_ref label[2];
+    for (size_t i = 0;
+         i < plan->column_count && !plan->measure_count && (p->row_of != p->entity || plan->column_count <= 2); i++) {
+        int rows = -1, leads = label_leads(p, plan->columns[i]);
+        bool there = leads < 0 || plan->column_count + 2 > ASK_COLUMNS_MAX;
+        for (size_t k = 0; k < plan->filter_count; k++)
+            there |= plan->filters[k].column.table == leads && leads != p->entity;
+        for (size_t k = 0; k < plan->column_count; k++) there |= plan->columns[k].table == leads && leads != p->entity;
+        size_t n = there ? 0 : label_beside(p, plan->columns[i], label, &rows);
+        for (size_t k = 0; k < n; k++) plan->columns[plan->column_count++] = label[k];
+        if (!n) continue;
+        plan->beside = rows + 1;
+        return;
+    }
+}
+
+/* "notes that mention the dock": the words themselves, beside what names their rows. */
+void plan_texts(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count && plan->column_count && !plan->measure_count && !plan->distinct; i++) {
+        const ask_filter *f = &plan->filters[i];
+        bool there =
+            f->op != ASK_CONTAINS || f->column.table != plan->columns[0].table || plan->column_count == ASK_COLUMNS_MAX;
+        for (size_t k = 0; k < plan->column_count; k++) there |= plan_same(plan->columns[k], f->column);
+        if (!there) plan->columns[plan->column_count++] = f->column;
+    }
+}
