@@ -73,6 +73,7 @@ typedef struct ask_column {
     bool year_seen; /* masked, to the year */
     bool person;    /* of names of people */
     bool personal; /* or restricted: values never go to a model, and are in no index */
+    int64_t low, high; /* of whole numbers */
     lh_str shape;  /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
 } ask_column;
 typedef struct ask_table {
@@ -127,6 +128,7 @@ typedef struct ask_token {
     lh_str one;  /* the same in the singular */
     lh_str stem;
     double number;
+    bool known;  /* some name has this very word: it is no slip of another */
     bool filler; /* says nothing by itself; of the words of a question (plan_words.c) */
     bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */, negated /* unpaid */;
 } ask_token;
@@ -192,14 +194,15 @@ typedef enum ask_op {
     ASK_CONTAINS,
     ASK_STARTS,
     ASK_ENDS,
-    ASK_NAMED, /* each value is words of the column, or of it and `other` */
+    ASK_LEAST_MOST, /* the least or the most of all rows */
+    ASK_NAMED,      /* each value is words of the column, or of it and `other` */
     ASK_IS_TRUE,
     ASK_IS_FALSE,
     ASK_IN_TIME,
     ASK_EXISTS, /* of `column.table`, which refers to the plan's base, or is referred to */
     ASK_COUNTS  /* so many rows of `column.table`, or so much of their `other`: `count_op` numbers[0] */
 } ask_op;
-enum { ASK_VALUES_MAX = 16, ASK_FILTERS_MAX = 24, ASK_COLUMNS_MAX = 12 };
+enum { ASK_VALUES_MAX = 16, ASK_FILTERS_MAX = 24, ASK_COLUMNS_MAX = 32 };
 typedef struct ask_filter {
     ask_ref column;
     ask_op op, count_op;
@@ -244,6 +247,7 @@ typedef enum ask_how {
     ASK_ALONE,
     ASK_PLUS,
     ASK_MINUS,
+    ASK_LESS, /* where there is any of the other */
     ASK_TIMES,
     ASK_OVER,
     ASK_DAYS /* from the one to the other */
@@ -279,6 +283,7 @@ typedef struct ask_plan {
     bool mean_of_rows;   /* of how many rows of the measure's table each of the base has, none included */
     bool count_of_groups;
     bool distinct;       /* a list of different rows */
+    int beside;          /* a table of names that a row may have none of; 0: none, else 1 more */
     uint64_t each;       /* so many rows of each of `partition`; 0: all */
     ask_group partition[ASK_COLUMNS_MAX];
     size_t partition_count;

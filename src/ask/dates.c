@@ -254,8 +254,13 @@ static size_t when_bare(const ask_token *t, size_t count, size_t at, int64_t tod
     const ask_token *a = &t[at], *b = at + 1 < count ? &t[at + 1] : NULL, *c = at + 2 < count ? &t[at + 2] : NULL;
     size_t n;
     if (a->kind == ASK_ISO_DATE) return when_iso(a, ret);
-    if (a->kind == ASK_WORD && ask_in(a->word, "today yesterday tomorrow"))
-        return when_units(ret, WHEN_DAY, today, ask_is(a, "today") ? 0 : ask_is(a, "tomorrow") ? 1 : -1, 1), 1;
+    if (a->kind == ASK_WORD && ask_in(a->word, "today tonight yesterday tomorrow"))
+        return when_units(ret, WHEN_DAY, today,
+                          ask_in(a->word, "today tonight") ? 0
+                          : ask_is(a, "tomorrow")          ? 1
+                                                           : -1,
+                          1),
+               1;
     if ((n = when_quarter(t, count, at, today, ret))) return n;
     if ((n = when_of_month(t, count, at, today, ret)) || (n = when_feast(t, count, at, today, ret))) return n;
     if (a->kind == ASK_WORD && b && ask_in(a->word, "this last past previous next current")) {

@@ -57,14 +57,65 @@ static void names_add(names *into, const ask_token *words, size_t count, double 
     into->phrases[into->count++] = (phrase){words, count, weight, whole_only};
 }
 
+/* amt is an amount, min_age a minimum age. */
+static const char *names_long(lh_str word, bool first) {
+    static const char *const shorts[][2] = {
+        {"amt", "amount"},   {"qty", "quantity"},    {"dt", "date"},      {"cd", "code"},
+        {"yr", "year"},      {"hr", "hour"},         {"hrs", "hours"},    {"num", "number"},
+        {"nr", "number"},    {"pct", "percent"},     {"cap", "capacity"}, {"descr", "description"},
+        {"addr", "address"}, {"dept", "department"}, {"emp", "employee"}, {"cust", "customer"},
+        {"proj", "project"}, {"cnt", "count"},       {"prod", "product"}, {"acct", "account"},
+        {"inv", "invoice"},  {"svc", "service"},     {"exp", "expiry"},   {"mgr", "manager"},
+        {"cat", "category"}, {"yrs", "years"},       {"pmt", "payment"},  {"lvl", "level"},
+        {"bal", "balance"},  {"ord", "order"},       {"dob", "birth"},    {"tel", "phone"},
+        {"avg", "average"},  {"qtr", "quarter"}};
+    if (first && ask_in(word, "min max")) return lh_str_eq(word, LH_STR("min")) ? "minimum" : "maximum";
+    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
+        if (lh_str_eq(word, lh_str_from(shorts[i][0]))) return shorts[i][1];
+    return NULL;
+}
+
+/* The same with its short words as they are said; empty: it has none. */
+static lh_code names_add_long(lexicon *lex, names *into, const ask_token *words, size_t count, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(1024);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const char *whole = names_long(words[i].word, i == 0 && count > 1);
+        bool years = ask_is(&words[i], "exp") && i && ask_in(words[i - 1].word, "yrs yr years year");
+        if (years) whole = "experience"; /* yrs_exp: of what does not expire */
+        any |= whole != NULL;
+        if (i) lh_buf_char(&name, ' ');
+        lh_buf_append(&name, whole ? lh_str_from(whole) : words[i].word);
+    }
+    ask_token *said = NULL;
+    size_t n = 0;
+    if (any) LH_TRY(ask_tokens(lex->terms, lh_arena_dup(lex->arena, lh_buf_str(&name)), lex->arena, &said, &n, err));
+    n = n < PHRASE_WORDS_MAX ? n : PHRASE_WORDS_MAX; /* which date it is, its other words say */
+    if (any) names_add(into, said, n, 1, ask_is(&said[n - 1], "date"));
+    return LH_OK;
+}
+
+/* Without the unit that it ends with: rent_usd_day. */
+static size_t names_unit(const ask_token *words, size_t count) {
+    static const char money[] = "usd eur gbp chf cad aud inr jpy";
+    if (count > 2 && ask_in(words[count - 2].word, money) &&
+        ask_in(words[count - 1].word, "hr hour day night week month yr year unit"))
+        return count - 2;
+    return count > 1 && ask_in(words[count - 1].word,
+                               "usd eur gbp chf cad aud inr jpy kg g km h hr sqm sqft m2 m² lbs cm mm")
+               ? count - 1
+               : count;
+}
+
 static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *synonyms, size_t synonym_count,
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 5);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 12);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
+    LH_TRY(names_add_long(lex, into, words, count, err));
     if (!table) { /* call_log: calls */
         if (count > 1 && ask_in(words[count - 1].word,
                                 "log logs table data list history record records info master dim fact entries entry"))
@@ -73,8 +124,16 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
             names_add(into, words + 1, count - 1, 0.97, false);
     } else {
         while (to > 1 && ask_in(words[to - 1].word, "on at by is in of for utc ts dt")) to--;
+        to = names_unit(words, to);
         while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
+        size_t bare = count; /* openings_qty are openings, a wage (£/h) a wage */
+        while (bare > 1 && ask_in(words[bare - 1].word, "amt qty gbp usd eur chf cad aud inr jpy hr h g")) bare--;
+        size_t own_words = table->count ? table->phrases[0].count : 0, like = 0;
+        while (like < own_words && like < count && lh_str_eq(words[like].stem, table->phrases[0].words[like].stem))
+            like++;
+        if (count > 2 && ask_is(&words[count - 1], "id") && like < count - 1) bare = count - 1; /* the lead recruiter */
+        if (bare < count) names_add(into, words, bare, ask_is(&words[count - 1], "id") ? 0.93 : 0.96, false);
         size_t own = table->count ? table->phrases[0].count : 0;
         bool prefixed = own > 0 && own < count;
         for (size_t i = 0; i < own && prefixed; i++)
@@ -92,6 +151,20 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
     LH_TRY(ask_tokens(lex->terms, lh_str_cut_utf8(description, 400), arena, &said, &into->description_count, err));
     if (into->description_count > DESCRIPTION_WORDS_MAX) into->description_count = DESCRIPTION_WORDS_MAX;
     into->description = said;
+    return LH_OK;
+}
+
+/* companies are what people call customers, where no table has that name. */
+static lh_code names_also(lexicon *lex, names *into, lh_error *err) {
+    static const char *const also[][2] = {{"company", "customer"}, {"company", "client"}, {"company", "account"}};
+    const ask_token *last = &into->phrases[0].words[into->phrases[0].count - 1];
+    for (size_t i = 0; i < sizeof also / sizeof *also && into->count; i++) {
+        ask_token *word = NULL;
+        size_t n = 0;
+        if (!lh_str_eq(last->one, lh_str_from(also[i][0]))) continue;
+        LH_TRY(ask_tokens(lex->terms, lh_str_from(also[i][1]), lex->arena, &word, &n, err));
+        names_add(into, word, n, 0.8, true);
+    }
     return LH_OK;
 }
 
@@ -161,6 +234,21 @@ static lh_code lexicon_add_key(lexicon *lex, int table, lh_error *err) {
     return LH_OK;
 }
 
+/* sub_invoices are invoices, where no other table's name has that word. */
+static void lexicon_add_head(lexicon *lex, size_t table) {
+    const phrase *whole = &lex->tables[table].phrases[0];
+    if (!lex->tables[table].count || whole->count < 2) return;
+    const ask_token *head = &whole->words[whole->count - 1];
+    bool other = head->word.len < 4 || !head->plural ||
+                 ask_in(head->one, "log table data list history record info master dim fact entry detail item line");
+    for (size_t t = 0; t < lex->schema->table_count; t++) {
+        const phrase *of = &lex->tables[t].phrases[0];
+        for (size_t i = 0; i < of->count && t != table && lex->tables[t].count; i++)
+            other |= lh_str_eq(of->words[i].stem, head->stem);
+    }
+    if (!other) names_add(&lex->tables[table], head, 1, 0.93, true);
+}
+
 lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms, lh_arena *arena,
                     lexicon **ret, lh_error *err) {
     lexicon *lex = LH_ARENA_NEW(arena, lexicon);
@@ -179,7 +267,7 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
             said = lh_arena_printf(arena, "%.*s. %.*s", LH_STR_ARG(ask_tags(table, 200, arena)), LH_STR_ARG(said));
         LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
                           synonyms ? said : LH_STR_NONE, NULL, err));
-        LH_TRY(lexicon_add_key(lex, (int)t, err));
+        LH_TRY(names_also(lex, &tables[t], err));
         columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
         LH_TRY(lh_arena_check(arena, err));
         for (size_t c = 0; c < table->column_count; c++) {
@@ -188,6 +276,10 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
                               synonyms ? column->description : LH_STR_NONE, &tables[t], err));
             if (values) LH_TRY(lexicon_add_values(lex, (int)t, (int)c, err));
         }
+    }
+    for (size_t t = 0; t < schema->table_count; t++) {
+        lexicon_add_head(lex, t);
+        LH_TRY(lexicon_add_key(lex, (int)t, err));
     }
     *ret = lex;
     return LH_OK;
@@ -233,10 +325,43 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"delivery", "delivered"},
                                            {"worker", "employee"},
                                            {"result", "outcome"},
-                                           {"postcode", "zip"}};
+                                           {"added add", "created"},
+                                           {"calories calorie", "kcal"},
+                                           {"dish", "item"},
+                                           {"postcode", "zip"},
+                                           {"show gig concert performance", "event"},
+                                           {"act artist musician", "performer"},
+                                           {"job", "project"},
+                                           {"sub", "subcontractor"},
+                                           {"vendor", "supplier"},
+                                           {"supplier", "vendor"},
+                                           {"reservation", "booking"},
+                                           {"booking", "reservation"},
+                                           {"buyer shopper", "customer"},
+                                           {"car", "vehicle"},
+                                           {"film", "movie"},
+                                           {"movie", "film"},
+                                           {"bill", "invoice"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (lh_str_eq(name, lh_str_from(pairs[i][1])) && ask_in(said, pairs[i][0])) return true;
     return false;
+}
+
+static bool names_have(const names *of, const ask_token *word) {
+    for (size_t i = 0; i < of->count; i++)
+        for (size_t k = 0; k < of->phrases[i].count; k++)
+            if (lh_str_eq(of->phrases[i].words[k].one, word->one)) return true;
+    return false;
+}
+
+bool lexicon_has_word(const lexicon *lex, const ask_token *word) {
+    bool has = false;
+    for (size_t t = 0; t < lex->schema->table_count && !has; t++) {
+        has = names_have(&lex->tables[t], word);
+        for (size_t c = 0; c < lex->schema->tables[t].column_count && !has; c++)
+            has = names_have(&lex->columns[t][c], word);
+    }
+    return has;
 }
 
 /* "teir": two letters that changed places. */
@@ -256,6 +381,16 @@ bool lexicon_slip(lh_str a, lh_str b) {
     return most - from - end == 1 || word_swapped(a, b);
 }
 
+/* intvw of interview, qtr of quarterly: its letters but for vowels, in their order. */
+static bool word_short(lh_str said, lh_str name) {
+    size_t at = 0;
+    if (name.len < 4 || name.len > 6 || said.len < name.len + 2 || said.ptr[0] != name.ptr[0]) return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (name.ptr[i] < 'a' || name.ptr[i] > 'z' || strchr("aeiou", name.ptr[i])) return false;
+    for (size_t i = 0; i < said.len && at < name.len; i++) at += said.ptr[i] == name.ptr[at];
+    return at == name.len;
+}
+
 static double word_score(const ask_token *said, const ask_token *name, bool loose) {
     if (said->kind == ASK_STOP || said->kind == ASK_QUOTED) return 0;
     if (lh_str_eq(said->word, name->word)) return 1;
@@ -265,8 +400,14 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (!loose) return 0;
     bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
                       (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
-    if (long_words && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
-    if (word_swapped(said->one, name->one)) return 0.72;
+    if (long_words && !said->known && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one)))
+        return 0.72;
+    if (!said->capital && word_short(said->word, name->word)) return 0.78;
+    if (said->plural && name->plural &&
+        (word_short(name->one, said->one) ||
+         (said->one.len >= 3 && name->one.len >= said->one.len + 4 && lh_str_starts(name->one, said->one))))
+        return 0.8; /* reqs are requisitions, appts appointments */
+    if (!said->known && word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)
@@ -286,6 +427,18 @@ const ask_token *lexicon_value_slip(const lexicon *lex, const ask_token *said) {
                 if (found && !lh_str_eq(found->one, v->words[k].one)) return NULL;
                 found = &v->words[k];
             }
+    return found;
+}
+
+size_t lexicon_value_heads(const lexicon *lex, const ask_token *said, lexicon_match *into, size_t max) {
+    size_t found = 0;
+    for (size_t b = 0; b < BUCKETS && said->plural && said->one.len >= 4; b++)
+        for (const value *v = lex->buckets[b]; v; v = v->next) {
+            const ask_token *last = &v->words[v->count - 1];
+            if (v->count < 2 || last->kind != ASK_WORD || !lh_str_eq(last->one, said->one)) continue;
+            if (found == max) return 0;
+            into[found++] = (lexicon_match){1, 0.9, v->ref, v->index, false};
+        }
     return found;
 }
 
@@ -340,7 +493,8 @@ static double phrase_part(const phrase *p, const ask_token *tokens, size_t count
         size_t k = from, i = at;
         for (; k < p->count && i < count; k++, i++) {
             double one = word_score(&tokens[i], &p->words[k], true);
-            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) ||
+            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) || /* units are no unit price */
+                (k + 1 < p->count && k == from && tokens[i].plural && ask_is(&p->words[k], "unit")) ||
                 ask_in(p->words[k].word, "id on at by is of in for from to with since until as number no"))
                 break;
             sum += one;
@@ -404,6 +558,7 @@ static size_t find_columns(const lexicon *lex, const ask_token *tokens, size_t c
 }
 
 bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *word) {
+    if ((size_t)column.table >= lex->schema->table_count) return false; /* of a table taken twice */
     const names *of = &lex->columns[column.table][column.column];
     for (size_t i = 0; i < of->count; i++)
         for (size_t k = 0; k < of->phrases[i].count; k++)
@@ -412,6 +567,7 @@ bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *w
 }
 
 bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word) {
+    if ((size_t)column.table >= lex->schema->table_count) return false;
     const names *of = &lex->columns[column.table][column.column];
     for (size_t i = 0; i < of->count; i++)
         for (size_t k = 0; k < of->phrases[i].count; k++)
@@ -424,7 +580,7 @@ bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *wor
 /* How many words of the value the question has from `at` on. Short words and those that a sentence has must be written as they are. */
 static size_t value_words(const value *v, lh_str text, const ask_token *tokens, size_t count, size_t at,
                           double *ret_score) {
-    size_t k = 0, i = at;
+    size_t k = 0, i = at, end = at; /* behind its last word, and no comma after that */
     double sum = 0;
     for (; k < v->count && i < count; k++, i++) {
         while (i > at && i < count && tokens[i].kind == ASK_STOP) i++;
@@ -435,6 +591,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break;         /* the fill rate is of what is filled */
         if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
+        end = i + 1;
     }
     if (k) *ret_score = sum / (double)k;
     if (k == 1 && v->count == 1 && text.len <= 3 && !lh_str_eq(tokens[at].raw, text)) {
@@ -442,11 +599,12 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
             tokens[at].word,
             "a i in or me ok hi is as at by do go he if it my no of on so to up us we an be all and are any the for "
             "how has had who not per "
-            "off via set its our were two than from them min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
+            "off via set its our were two than from them min max avg sum top out day may one two six ten new old get "
+            "did was pay can top id mo la pa ma al co de");
         if (word || tokens[at].word.len < 2) return 0;
     }
     *ret_score = k ? *ret_score : 0;
-    return k ? i - at : 0;
+    return k ? end - at : 0;
 }
 
 /* Texas is TX, in a column of states. */
@@ -493,8 +651,9 @@ static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t
 static size_t value_own(const value *v, size_t count) {
     size_t n = 0;
     for (size_t k = 0; k < count; k++)
-        n += !ask_in(v->words[k].word, "inc llc ltd gmbh ag corp corporation co company group intl international airport "
-                                       "air airlines airways lines the of and");
+        n += !ask_in(v->words[k].word,
+                     "inc llc ltd gmbh ag corp corporation co company group intl international airport "
+                     "air airlines airways lines the of and");
     return n;
 }
 

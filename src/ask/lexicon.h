@@ -27,10 +27,14 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
 bool lexicon_slip(lh_str a, lh_str b);
 /* The one word of a value of which it is a slip; NULL: none, or several. */
 const ask_token *lexicon_value_slip(const lexicon *lex, const ask_token *said);
+/* Values that end with a word that is said in the plural: nurses, of "Registered Nurse". 0: none, or more than `max`. */
+size_t lexicon_value_heads(const lexicon *lex, const ask_token *said, lexicon_match *into, size_t max);
 /* Is it the same word, inflected or with a slip? */
 bool lexicon_same(const ask_token *said, const ask_token *word);
 lh_str lexicon_stem(const lexicon *lex, lh_str word); /* arena */
 /* Is one of the words of the column's name, or of its synonyms, that word, inflected? has: or what people say for it. */
 bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *word);
+/* Has a name of a table or a column the very word? */
+bool lexicon_has_word(const lexicon *lex, const ask_token *word);
 bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word);
 #endif

@@ -71,8 +71,14 @@ size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
     if (plan_has(column) && fn == ASK_SUM)
         for (lh_str rest = lh_str_from("rate ratio percent pct speed temp temperature"); rest.len;)
             if (lh_str_ends(plan_column(p, column)->name, lh_str_split(&rest, ' '))) p->penalty += 0.45;
-    if (plan_has(column) && fn == ASK_SUM && lh_str_search(plan_column(p, column)->name, LH_STR("_per_")) != SIZE_MAX)
+    if (plan_has(column) && fn == ASK_SUM &&
+        (lh_str_search(plan_column(p, column)->name, LH_STR("_per_")) != SIZE_MAX ||
+         lh_str_find(plan_column(p, column)->name, '%') < plan_column(p, column)->name.len))
         p->penalty += 0.45;
+    if (plan_has(column) && (fn == ASK_SUM || fn == ASK_AVG) &&
+        (lh_str_ends(plan_column(p, column)->name, LH_STR("_no")) ||
+         lh_str_ends(plan_column(p, column)->name, LH_STR("_id"))))
+        p->penalty += 0.45; /* nor numbers that name something */
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
             return i;
@@ -170,10 +176,13 @@ static void plan_find_main(plan_state *p) {
 /* "list five candidates …" */
 static bool plan_counted(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
-    plan_choice table = plan_best_table(p, at + 1);
+    plan_choice table = plan_best_table(p, at + 1), kind = plan_best_column(p, at + 1, WANT_ANY);
     bool is = false;
     double n = ask_word_number(t, &is);
-    if (!is || !table.there || table.match.score < 0.75 || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
+    bool kinds = kind.there && kind.match.score >= 0.95 && p->tokens[at + kind.match.words].plural &&
+                 plan_column(p, kind.match.ref)->type == ASK_TEXT;
+    if (!is || ((!table.there || table.match.score < 0.75) && !kinds) || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000)
+        return false;
     p->top = (uint64_t)n;
     if (p->lead == LEAD_NONE) p->lead = LEAD_LIST, p->lead_open = true;
     return true;
@@ -187,9 +196,43 @@ static bool plan_is_event(const plan_state *p, size_t at) {
     return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when);
 }
 
+static int plan_table_of_event(const plan_state *p) {
+    return p->entity >= 0 ? p->entity : p->main_table >= 0 ? p->main_table : p->focus;
+}
+
+/* "finished in May", of what has one date of an end, however that is called; and of a begin. */
+static bool plan_on_end(plan_state *p, const ask_token *t) {
+    static const char *const kinds[] = {
+        "closed close finished finish completed complete resolved done fixed solved settled concluded ended end",
+        "opened open started start begun began begin created raised logged filed"};
+    int table = plan_table_of_event(p);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && table >= 0; i++) {
+        ask_ref date = ask_in(t->word, kinds[i]) ? plan_date_called(p, table, kinds[i], PLAN_NONE) : PLAN_NONE;
+        if (!plan_has(date)) continue;
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(t->word), LH_STR_ARG(plan_column(p, date)->name));
+        p->date_subject = date;
+        return true;
+    }
+    return false;
+}
+
+/* "logged in this week": of several dates the one that is called so, or it is not known which. */
+static size_t plan_on_done(plan_state *p, size_t at) {
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    size_t dates = 0;
+    if (plan_on_end(p, &p->tokens[at])) return 1;
+    ask_ref named =
+        table >= 0 && plan_is_word(p, at, "logged") ? plan_date_called(p, table, "login logged", PLAN_NONE) : PLAN_NONE;
+    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++)
+        dates += plan_temporal(&p->schema->tables[table].columns[c]);
+    if (plan_has(named)) p->date_subject = named;
+    else if (dates > 1 && !plan_has(p->date_subject)) p->penalty += 0.2;
+    return 1;
+}
+
 /* Of several dates it is not known which one that is. */
 static bool plan_has_dates(const plan_state *p) {
-    int table = p->entity >= 0 ? p->entity : p->main_table;
+    int table = plan_table_of_event(p);
     size_t dates = 0;
     for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++)
         dates += plan_temporal(&p->schema->tables[table].columns[c]);
@@ -252,15 +295,13 @@ static size_t plan_on_quoted(plan_state *p, size_t at) {
         if (n) return p->like = -1, n;
     }
     size_t end = at + 1; /* without quotes: up to a comma */
-    while (t->kind != ASK_QUOTED && end < p->count && p->tokens[end].kind == ASK_WORD &&
-           !plan_filler(&p->tokens[end]))
+    while (t->kind != ASK_QUOTED && end < p->count && p->tokens[end].kind == ASK_WORD && !plan_filler(&p->tokens[end]))
         end++;
     const ask_token *last = &p->tokens[end - 1];
     lh_str text =
         t->kind == ASK_QUOTED ? t->raw : (lh_str){t->raw.ptr, (size_t)(last->raw.ptr + last->raw.len - t->raw.ptr)};
     size_t in = end;
-    while (in < p->count && p->tokens[in].kind == ASK_WORD && ask_in(p->tokens[in].word, "in the their its of"))
-        in++;
+    while (in < p->count && p->tokens[in].kind == ASK_WORD && ask_in(p->tokens[in].word, "in the their its of")) in++;
     plan_choice named =
         p->like >= 0 && in > end && in < p->count ? plan_best_column(p, in, WANT_ANY) : (plan_choice){0};
     if (named.there && named.match.score >= 0.85 &&
@@ -284,9 +325,10 @@ static bool plan_is_trade(const plan_state *p, size_t at) {
     size_t next = at + 1;
     if (!plan_is_word(p, at,
                       "bought purchased ordered sold booked rented signed placed made taken took had filed submitted "
-                      "requested hired received got visited attended"))
+                      "requested hired received got visited attended hosted played performed held joined taught run"))
         return false;
-    while (next < p->count && plan_is_word(p, next, "a an any the some no both only")) next++;
+    while (next < p->count && plan_is_word(p, next, "a an any the some no both only single for on by at in to of one"))
+        next++;
     plan_choice rows = next < p->count ? plan_best_table(p, next) : (plan_choice){0},
                 value = next < p->count ? plan_best_value(p, next) : (plan_choice){0};
     if (rows.there && rows.match.score >= 0.9 && p->lead == LEAD_WHO && p->entity < 0)
@@ -343,7 +385,7 @@ static bool plan_is_namespace(const plan_state *p, size_t at) {
 /* "paid by card": in which way, not how much anybody earns. */
 static bool plan_is_paid(const plan_state *p, size_t at) {
     size_t how = at + 2;
-    if (!plan_is_word(p, at, "paid") || !plan_is_word(p, at + 1, "by with via using")) return false;
+    if (!plan_is_word(p, at, "paid settled") || !plan_is_word(p, at + 1, "by with via using")) return false;
     while (plan_is_word(p, how, "both only either")) how++;
     return how < p->count && plan_best_value(p, how).there;
 }
@@ -366,10 +408,30 @@ static size_t plan_for_long(plan_state *p, size_t at) {
     return n + 1;
 }
 
+/* "falied": two letters that changed places. false: nothing is called so. */
+static bool plan_unswap(const plan_state *p, const ask_token *said, ask_token *ret) {
+    for (size_t i = 1; i + 1 < said->word.len && said->word.len >= 5; i++) {
+        lexicon_match found[PLAN_MATCHES];
+        if ((said->word.ptr[i] | said->word.ptr[i + 1]) & 0x80) continue;
+        lh_str word = lh_arena_printf(p->arena, "%.*s%c%c%.*s", (int)i, said->word.ptr, said->word.ptr[i + 1],
+                                      said->word.ptr[i], (int)(said->word.len - i - 2), said->word.ptr + i + 2);
+        ask_token one = *said;
+        one.word = one.one = word;
+        one.stem = lexicon_stem(p->lex, word);
+        size_t n = lexicon_values(p->lex, &one, 1, 0, found, PLAN_MATCHES);
+        for (size_t k = 0; k < n; k++)
+            if (found[k].score >= 0.89) return *ret = one, true;
+    }
+    return false;
+}
+
 /* "weldrs": a word without a place, which is one letter beside that of a value. */
 static size_t plan_on_slip(plan_state *p, size_t at) {
-    const ask_token *meant =
-        p->tokens[at].kind == ASK_WORD && p->slips++ < 8 ? lexicon_value_slip(p->lex, &p->tokens[at]) : NULL;
+    ask_token swapped;
+    bool word = p->tokens[at].kind == ASK_WORD && p->slips++ < 8;
+    const ask_token *meant = word && plan_unswap(p, &p->tokens[at], &swapped) ? &swapped
+                             : word ? lexicon_value_slip(p->lex, &p->tokens[at])
+                                    : NULL;
     ask_token *tokens = meant ? LH_ARENA_ARRAY(p->arena, ask_token, p->count) : NULL;
     if (!tokens) return 0;
     const ask_token *before = p->tokens;
@@ -386,20 +448,79 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
     return n;
 }
 
+/* "nurses": those whose title ends so, where one column has such. */
+static size_t plan_on_head(plan_state *p, size_t at) {
+    lexicon_match found[ASK_VALUES_MAX];
+    size_t n = p->tokens[at].kind == ASK_WORD && !p->without
+                   ? lexicon_value_heads(p->lex, &p->tokens[at], found, ASK_VALUES_MAX)
+                   : 0;
+    int said = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
+    ask_ref of = PLAN_NONE;
+    for (size_t i = 0; i < n; i++) {
+        if (said >= 0 && found[i].ref.table != said) continue;
+        if (plan_has(of) && !plan_same(of, found[i].ref)) return 0;
+        of = found[i].ref;
+    }
+    if (plan_has(of) && said < 0 && !plan_is_people(p, of.table))
+        return 0; /* nurses, of positions: which of them live there? */
+    bool kinds = plan_has(of) && !plan_column(p, of)->key && !plan_column(p, of)->listed;
+    ask_filter *f = kinds ? plan_filter(p, of, ASK_EQ) : NULL;
+    if (!f) return 0;
+    for (size_t i = 0; i < n; i++)
+        if (plan_same(of, found[i].ref)) f->values[f->value_count++] = plan_column(p, of)->values[found[i].value];
+    p->penalty += 0.05;
+    if (p->focus < 0) p->focus = of.table;
+    plan_note(p, "'%.*s' are those of '%.*s' that end so", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+              LH_STR_ARG(plan_column(p, of)->name));
+    return 1;
+}
+
 /* Words that are no part of what is asked for, and those that make it no question of what is there. */
 static bool plan_aside(plan_state *p, size_t at) {
-    bool order = at == 0 && plan_is_word(p, 0,
-                                         "cancel delete remove update change drop send approve reject assign archive "
-                                         "rename insert create add close edit erase wipe fix"),
-         later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
+    bool later = plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you"), /* nobody knows */
         everyone = plan_is_word(p, at, "everyone everybody") && p->entity < 0 && p->fn < 0 &&
                    !plan_is_word(p, at + 1, "but except");
-    if (order || later) return plan_doubt(p, p->tokens[at].raw), true;
+    if (later) return plan_doubt(p, p->tokens[at].raw), true;
     if (at == 0 && plan_is_word(p, 0, "where") && plan_is_word(p, 1, "does do did is are was were")) p->where = true;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (everyone) p->lead = LEAD_WHO;
-    return everyone || plan_is_namespace(p, at) || plan_is_done_verb(p, at) || plan_is_paid(p, at) ||
-           (plan_is_word(p, at, "pay pays") && plan_is_word(p, at + 1, "more less over under"));
+    if (p->share && plan_is_paid(p, at)) p->after_verb = true; /* checks settled by card */
+    plan_choice before = plan_is_word(p, at, "members member") && at ? plan_best_table(p, at - 1) : (plan_choice){0};
+    if (before.there && before.match.score >= 0.9 && !plan_is_known(p, at)) return true; /* crew members */
+    for (size_t i = at > 8 ? at - 8 : 0; i < at && plan_is_word(p, at, "make take"); i++)
+        if (plan_is_word(p, i, "did does do") && !plan_is_word(p, at - 1, "the a by per each which what of"))
+            return true;
+    size_t most = at + 1 + plan_is_word(p, at + 1, "the");
+    if (plan_is_word(p, at, "earn earns earned paid makes") && plan_is_word(p, most, "most least") &&
+        !plan_is_known(p, at) &&
+        (most + 1 >= p->count || p->tokens[most + 1].kind == ASK_STOP || plan_filler(&p->tokens[most + 1])))
+        return true;
+    return everyone || plan_is_sold(p, at) || plan_is_namespace(p, at) || plan_is_done_verb(p, at) ||
+           plan_is_paid(p, at) ||
+           (plan_is_word(p, at, "paid earn earns make makes") && plan_is_word(p, at + 1, "more less") &&
+            plan_is_word(p, at + 2, "than") && plan_is_word(p, at + 3, "their his her the")) ||
+           (plan_is_word(p, at, "pay pays charge charges charging making makes earning hold holds seat seats") &&
+            plan_is_word(p, at + 1, "more less over under"));
+}
+
+/* What was done at a time that stands behind it. */
+static void plan_on_event(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool end = plan_on_end(p, t);
+    if (!end &&
+        plan_is_word(p, at,
+                     "cancelled canceled closed ended finished completed returned failed refunded rejected declined "
+                     "expired terminated dropped lost resolved deleted removed suspended"))
+        plan_doubt(p, t->raw); /* an end, of which no date is called so */
+    if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
+    p->event = t;
+    if (!end) p->penalty += plan_has_dates(p) ? 0.3 : 0.05;
+}
+
+/* "tier A companies": a value, and no article. */
+static bool plan_is_letter(const plan_state *p, size_t at) {
+    return p->tokens[at].raw.len == 1 && p->tokens[at].capital && p->subject >= 0 &&
+           p->mentioned[p->subject].at + 1 == at;
 }
 
 static size_t plan_step(plan_state *p, size_t at) {
@@ -409,8 +530,13 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_more(p, at))) return n;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
+    if ((n = plan_said(p, at))) return n;
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
+    if (plan_is_reporting(p, at)) return 1;
+    if ((n = plan_count_role(p, at))) return n;
+    if ((n = plan_compare_role(p, at)) || (n = plan_owed(p, at)) || (n = plan_how_much_done(p, at))) return n;
+    if ((n = plan_ahead(p, at)) || (n = plan_extreme_date(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
@@ -432,18 +558,22 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->kind == ASK_WORD && plan_on_shape(p, t, at)) return 1;
     if ((n = plan_on_state(p, at))) return n;
     if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) &&
-        (!(plan_filler(t) && (t->word.len < 4 || !plan_is_known(p, at))) || plan_long_column(p, at)) &&
+        (!(plan_filler(t) && !plan_is_letter(p, at) && (t->word.len < 4 || !plan_is_known(p, at))) ||
+         plan_long_column(p, at)) &&
         (n = plan_mention(p, at)))
         return n;
+    if (ask_is(t, "current") && at + 1 < p->count && plan_best_table(p, at + 1).match.score >= 0.9 &&
+        p->tokens[at + 1].plural)
+        p->penalty += 0.25, plan_note(p, "which of them are current is not known");
+    if (plan_filler(t) && plan_is_event(p, at)) return plan_on_done(p, at);
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
-    if (plan_is_event(p, at)) {
-        if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
-        return p->event = t, p->penalty += plan_has_dates(p) ? 0.3 : 0.05, 1;
-    }
+    if (plan_is_event(p, at)) return plan_on_event(p, at), 1;
     if (plan_is_said(p, t)) return 1;
-    if ((n = plan_of_subject(p, at)) || (n = plan_on_name(p, at)) || (n = plan_on_slip(p, at))) return n;
+    if ((n = plan_of_subject(p, at)) || (n = plan_on_head(p, at)) || (n = plan_on_name(p, at)) ||
+        (n = plan_on_slip(p, at)))
+        return n;
     plan_doubt(p, t->raw);
     p->lead_open = false;
     return 1;
@@ -553,6 +683,7 @@ static plan_state *plan_state_new(const ask_schema *schema, const ask_question *
                       .entity = -1,
                       .entity_column = {-1, -1},
                       .way = -1,
+                      .counted = {-1, -1},
                       .focus = -1,
                       .fn = -1,
                       .like = -1,
@@ -560,6 +691,7 @@ static plan_state *plan_state_new(const ask_schema *schema, const ask_question *
                       .row_of = -1,
                       .row_filter = -1,
                       .row_by = {-1, -1},
+                      .role = {-1, -1},
                       .date_subject = {-1, -1}};
     return p;
 }
@@ -576,6 +708,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     LH_TRY(lexicon_new(schema, !question->no_synonyms, !question->no_values, terms, arena, &lex, err));
     LH_TRY(ask_tokens(terms, question->text, arena, &tokens, &count, err));
+    count = plan_join(tokens, count, arena);
     plan_state *p = plan_state_new(schema, question, lex, tokens, count, arena);
     LH_TRY(lh_arena_check(arena, err));
     plan_mend(p, tokens);

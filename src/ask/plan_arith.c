@@ -99,6 +99,7 @@ static void arith_measure(plan_state *p, ask_how how, ask_ref a, ask_ref b) {
     }
     p->focus = a.table;
     p->ordering = p->distinct = p->lead_open = false;
+    p->mean = false; /* the average number of days: of the rows */
     p->fn = -1;
 }
 
@@ -166,7 +167,7 @@ static size_t arith_margin(plan_state *p, size_t at) {
         size_t n = arith_word(p, at + 1, "margin margins") ? arith_margin(p, at + 1) : 0;
         return n ? n + 1 : 0;
     }
-    if (!arith_word(p, at, "margin margins markup spread")) return 0;
+    if (!arith_word(p, at, "margin margins markup spread profit profits")) return 0;
     ask_ref in = {-1, -1}, out = {-1, -1};
     double best = 0;
     for (int t = 0; t < (int)p->schema->table_count; t++) {

@@ -2,60 +2,6 @@
  * keys lead to all that is shown, by the fewest steps; so no row is counted twice. */
 #include "ask/plan_internal.h"
 
-/* ---- what a table is called by ---- */
-
-static ask_ref build_named(const plan_state *p, int table, const char *name) {
-    const ask_table *of = &p->schema->tables[table];
-    for (size_t c = 0; c < of->column_count; c++)
-        if (lh_str_eq_nocase(of->columns[c].name, lh_str_from(name))) return (ask_ref){table, (int)c};
-    return PLAN_NONE;
-}
-
-static ask_ref build_key(const plan_state *p, int table) {
-    const ask_table *of = &p->schema->tables[table];
-    for (int pass = 0; pass < 4;
-         pass++) /* an own id before any other key, and before one that refers to another table's row */
-        for (size_t c = 0; c < of->column_count; c++) {
-            bool id = lh_str_ends(of->columns[c].name, LH_STR("id")), refers = false;
-            for (size_t k = 0; k < p->schema->key_count && pass < 2; k++)
-                refers |= plan_same(p->schema->keys[k].from, (ask_ref){table, (int)c}) &&
-                          p->schema->keys[k].to.table != table;
-            bool fits = pass == 0 || pass == 2 ? id : pass == 3 || ask_names_key(of->columns[c].name);
-            if (of->columns[c].key && fits && !refers) return (ask_ref){table, (int)c};
-        }
-    for (size_t k = 0; k < p->schema->key_count; k++)
-        if (p->schema->keys[k].to.table == table) return p->schema->keys[k].to;
-    return PLAN_NONE;
-}
-
-/* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
-size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
-    static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
-    const ask_table *of = &p->schema->tables[table];
-    *ret_key = false;
-    if (max < 2) return 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (plan_has(into[0] = build_named(p, table, names[i]))) return 1;
-    for (size_t c = 0; c < of->column_count; c++) { /* client_name of clients */
-        const ask_token word = {.kind = ASK_WORD,
-                                .raw = LH_STR("name"),
-                                .word = LH_STR("name"),
-                                .one = LH_STR("name"),
-                                .stem = LH_STR("name")};
-        into[0] = (ask_ref){table, (int)c};
-        lh_str stem = lh_str_sub(of->name.name, 0, of->name.name.len > 3 ? of->name.name.len - 2 : of->name.name.len);
-        if (lexicon_column_has(p->lex, into[0], &word) && lh_str_starts(of->columns[c].name, stem)) return 1;
-    }
-    into[0] = build_named(p, table, "first_name");
-    into[1] = build_named(p, table, "last_name");
-    if (plan_has(into[0]) && plan_has(into[1])) return 2;
-    if (plan_has(into[0] = build_key(p, table))) return *ret_key = true, 1;
-    for (size_t c = 0; c < of->column_count; c++)
-        if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;
-    into[0] = (ask_ref){table, 0};
-    return of->column_count ? 1 : 0;
-}
-
 /* ---- columns that were named and have no place yet ---- */
 
 static bool build_late(const ask_token *t) {
@@ -80,19 +26,6 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
     p->penalty += 0.05;
     plan_note(p, "'%.*s' is %s than 0 of '%.*s'", LH_STR_ARG(late->word), early ? "less" : "more", LH_STR_ARG(name));
     return true;
-}
-
-bool plan_sums(lh_str name) {
-    if (lh_str_starts(name, LH_STR("unit"))) return false; /* a price */
-    while (name.len && !((name.ptr[name.len - 1] | 0x20) >= 'a' && (name.ptr[name.len - 1] | 0x20) <= 'z')) name.len--;
-    for (lh_str rest = LH_STR(
-             "amount revenue sales quantity qty hours total turnover days nights units cost costs expense expenses");
-         rest.len;) {
-        lh_str word = lh_str_split(&rest, ' ');
-        if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word))
-            return true;
-    }
-    return false;
 }
 
 /* "with fines": more than 0 of what there may be nothing of; "with a score": there is one. */
@@ -151,23 +84,55 @@ static bool build_is_whose(const plan_state *p, ask_ref ref) {
     return is && p->entity == ref.table;
 }
 
+/* "opened after 2020 that have closed": the time is of another date, this one there is. */
+static bool build_is_apart(const plan_state *p, ask_ref ref, size_t at) {
+    bool times = false, own = false,
+         verb = at && plan_is_word(p, at - 1, "have has had are were been was is already since that who which and but");
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        times |= f->op == ASK_IN_TIME;
+        own |= f->op == ASK_IN_TIME && (!plan_has(f->column) || plan_same(f->column, ref));
+    }
+    return times && !own && verb && p->entity == ref.table && lh_str_ends(p->tokens[at].word, LH_STR("ed"));
+}
+
+/* "submitted but never interviewed": of rows of both kinds, of which one condition cannot be. */
+static void build_undone(plan_state *p, ask_ref ref, size_t at) {
+    bool none = false;
+    for (size_t k = 0; k < p->plan.filter_count; k++) {
+        const ask_filter *f = &p->plan.filters[k];
+        none |= f->op == ASK_EXISTS && f->not && f->column.table == ref.table;
+    }
+    if (none) plan_doubt(p, p->tokens[at].raw);
+}
+
+/* "per renewed status" */
+static bool build_is_status(const plan_state *p, const ask_token *said) {
+    bool flag = false;
+    for (size_t g = 0; g < p->plan.group_count && ask_is(said, "status"); g++)
+        flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
+    return flag;
+}
+
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
     for (size_t i = 0; i < p->mentioned_count; i++) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
-        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref))) || build_is_whose(p, ref))
-            continue;
+        bool timed =
+            p->has_when && plan_temporal(plan_column(p, ref)) && !build_is_apart(p, ref, p->mentioned[i].at);
+        if (p->mentioned[i].placed || timed || build_is_whose(p, ref)) continue;
         bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
                     p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
                     (lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed")) ||
                      ask_in(p->tokens[p->mentioned[i].at].word, "sent sold paid left made"));
         if (plan_temporal(plan_column(p, ref)) &&
             (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
-            bool grouped = p->has_when;
+            bool grouped = false;
             if (p->entity >= 0 && !p->entity_made && p->mentioned[i].at < p->entity_at && plan_elsewhere(p, ref.table))
                 plan_doubt(p, p->tokens[p->mentioned[i].at].raw); /* the hire date of customers */
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
+            build_undone(p, ref, p->mentioned[i].at);
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
             if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
             continue;
@@ -193,17 +158,16 @@ static void build_mentioned(plan_state *p) {
             lh_str name = plan_column(p, ref)->name;
             bool sum = plan_sums(name);
             plan_measure(p, sum ? ASK_SUM : ASK_AVG, ref);
-            p->penalty += 0.1;
+            bool mean =
+                plan_called(p, ref, "rate price cost salary wage pay score rating age percent duration minutes size");
+            p->penalty += sum || mean ? 0.1 : 0.25; /* days added per project: of each, or all of them? */
             plan_note(p, "'%.*s' is its %s", LH_STR_ARG(name), sum ? "total" : "average");
             continue;
         }
         if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
-        bool stated = ask_is(&p->tokens[p->mentioned[i].at], "status"), flag = false; /* per renewed status */
-        for (size_t g = 0; g < p->plan.group_count && stated; g++)
-            flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
-        if (flag) continue;
+        if (build_is_status(p, &p->tokens[p->mentioned[i].at])) continue;
         plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
     }
 }
@@ -227,6 +191,10 @@ static lh_code build_by(plan_state *p, int table, ask_ref *ret, lh_error *err) {
         *ret = plan_has(p->date_subject) ? p->date_subject : plan_date(p, table);
     if (!plan_has(*ret) && p->extreme_hints && table >= 0)
         *ret = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
+    if (!plan_has(*ret) && !p->extreme_hints && table >= 0 && !p->mentioned_count &&
+        ask_in(p->extreme_word, "biggest largest smallest highest lowest Biggest Largest Smallest Highest Lowest") &&
+        plan_has(*ret = plan_money(p, table)))
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->extreme_word), LH_STR_ARG(plan_column(p, *ret)->name));
     size_t parts = 0;
     for (size_t i = 0; plan_has(*ret) && i < plan_column(p, *ret)->name.len; i++)
         parts += plan_column(p, *ret)->name.ptr[i] == '_';
@@ -278,6 +246,13 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         plan_doubt(p, p->extreme_word);
         return LH_OK;
     }
+    if (p->both && p->entity == by.table && !groups && !p->plan.filter_count &&
+        !p->top) { /* the oldest and the youngest */
+        (void)plan_filter(p, by, ASK_LEAST_MOST);
+        p->plan.order_column = by;
+        p->plan.ordered = p->order_set = true;
+        return p->both = false, p->extreme = 0, LH_OK;
+    }
     if (p->lead == LEAD_WHEN || (p->entity < 0 && !groups))
         return plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, by), LH_OK;
     p->plan.ordered = p->order_set = true;
@@ -297,7 +272,10 @@ static void build_order(plan_state *p) {
          each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
                 p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
     plan_measure(p, sum ? ASK_SUM : p->plan.descending ? ASK_MAX : ASK_MIN, by);
-    if (each) { /* the longest loan of each librarian: one for each, in no order */
+    if (!sum && p->extreme_hints && lh_str_starts(lh_str_from(p->extreme_hints), LH_STR("price")) &&
+        plan_has(p->entity_column))
+        p->penalty += 0.25; /* the cheapest garage: on average, or once? */
+    if (each) {             /* the longest loan of each librarian: one for each, in no order */
         p->plan.ordered = false;
         p->plan.order_column = PLAN_NONE;
         return;
@@ -322,24 +300,6 @@ static bool build_is_label(const plan_state *p, ask_ref ref) {
     size_t n = plan_label(p, ref.table, label, 2, &key);
     for (size_t i = 0; i < n; i++) is |= plan_same(label[i], ref);
     return is;
-}
-
-/* "total paid by card": of the one amount that the rows have. */
-static void build_amount(plan_state *p) {
-    int table = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
-    ask_ref found = {table, -1};
-    for (size_t i = 0; i < p->plan.filter_count && table < 0; i++)
-        found.table = table = p->plan.filters[i].column.table;
-    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++) {
-        const ask_column *column = &p->schema->tables[table].columns[c];
-        if (!plan_numeric(column) || !plan_sums(column->name)) continue;
-        if (plan_has(found)) return;
-        found.column = (int)c;
-    }
-    if (!plan_has(found)) return;
-    plan_measure(p, ASK_SUM, found);
-    p->penalty += 0.05;
-    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, found)->name));
 }
 
 static void build_count(plan_state *p) {
@@ -382,8 +342,10 @@ static void build_count(plan_state *p) {
                 p->fn = -1;
                 return;
             }
-        if (!p->plan.measure_count && p->fn == ASK_SUM) build_amount(p);
-        if (!p->plan.measure_count) p->penalty += 0.45;
+        size_t counts = 0;
+        while (counts < p->plan.measure_count && p->plan.measures[counts].fn == ASK_COUNT) counts++;
+        if (counts == p->plan.measure_count && p->fn == ASK_SUM) plan_amount(p);
+        if (counts == p->plan.measure_count) p->penalty += 0.45;
     }
     p->fn = -1;
 }
@@ -395,12 +357,19 @@ static void build_nameless(plan_state *p) {
     bool list = p->entity >= 0 && p->lead == LEAD_NONE && !p->plan.measure_count && !p->plan.group_count &&
                 !p->plan.column_count && !p->mentioned_count && !p->extreme && !p->top && !plan_has(p->entity_column) &&
                 !p->entity_part && !p->distinct && p->entity_plural;
-    if (!list || plan_has(build_key(p, p->entity))) return;
+    if (!list || plan_has(plan_key(p, p->entity))) return;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; n == 1 && i < p->schema->key_count; i++) is_key |= plan_same(p->schema->keys[i].from, label[0]);
     if (n == 1 && !is_key) return;
     plan_measure(p, ASK_COUNT, (ask_ref){p->entity, -1});
     plan_note(p, "nothing names one of '%.*s': they are counted", LH_STR_ARG(p->schema->tables[p->entity].shown));
+}
+
+/* What there is of a kind: what is missing is none of them. */
+static void build_known(plan_state *p, ask_ref ref) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        if (plan_same(p->plan.filters[i].column, ref)) return;
+    (void)plan_filter(p, ref, ASK_NOT_NULL);
 }
 
 /* A table as a group is its label, and its key. */
@@ -413,6 +382,7 @@ static void build_groups(plan_state *p) {
     bool each = p->outer && plan->group_count == p->outer && p->extreme && plan->ordered && plan->order_measure >= 0 &&
                 (plan_has(p->entity_column) || p->entity_part || (p->entity >= 0 && other)); /* the most of each */
     if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
+    if (plan_has(p->entity_column) && p->extreme_common) build_known(p, p->entity_column);
     if (p->entity_part) plan_group(p, PLAN_NONE, p->entity_part);
     else if (p->entity >= 0 && plan->measure_count && other && (!plan->group_count || each) &&
              (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
@@ -433,7 +403,7 @@ static void build_groups(plan_state *p) {
             if (count < ASK_COLUMNS_MAX) groups[count++] = g;
             continue;
         }
-        ask_ref label[2], key = build_key(p, g.column.table);
+        ask_ref label[2], key = plan_key(p, g.column.table);
         bool is_key = false;
         size_t n = plan_label(p, g.column.table, label, 2, &is_key);
         for (size_t k = 0; k < n && count < ASK_COLUMNS_MAX; k++)
@@ -459,6 +429,21 @@ static bool build_kinds(const plan_state *p) {
     return false;
 }
 
+/* A booking's number says little: whose name stands in it is shown, too. */
+static size_t build_beside_key(const plan_state *p, int table, ask_ref *into) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++) {
+        lh_str name = of->columns[c].name;
+        bool said = false;
+        for (size_t i = 0; i < p->plan.filter_count; i++)
+            said |= plan_same(p->plan.filters[i].column, (ask_ref){table, (int)c}) && p->plan.filters[i].op == ASK_EQ;
+        if (!said && of->columns[c].type == ASK_TEXT && !of->columns[c].masked &&
+            (lh_str_ends(name, LH_STR("_name")) || lh_str_ends(name, LH_STR("title"))))
+            return *into = (ask_ref){table, (int)c}, 1;
+    }
+    return 0;
+}
+
 static void build_list(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (plan->measure_count) return;
@@ -467,11 +452,13 @@ static void build_list(plan_state *p) {
         plan->column_count = 1;
         plan->group_count = 0;
         plan->distinct = true;
+        build_known(p, p->entity_column);
         if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
         return;
     }
-    ask_ref label[2], key = build_key(p, p->entity);
-    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan_column(p, plan->columns[0])->key;
+    ask_ref label[2], key = plan_key(p, p->entity);
+    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan->columns[0].table == p->entity &&
+                  plan_column(p, plan->columns[0])->key;
     if (itself) plan->column_count = 0; /* order_id 17: the order */
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
@@ -482,11 +469,15 @@ static void build_list(plan_state *p) {
     plan->distinct = asked && (p->distinct || few || build_kinds(p));
     bool number = p->entity_made && plan->column_count == 1 && plan_numeric(plan_column(p, plan->columns[0])) &&
                   plan->filter_count;
-    bool beside = number || (p->rows && p->row_by.table == p->entity) ||
+    bool who = p->lead == LEAD_WHO && p->extreme && plan->ordered && n && !is_key; /* who earns the most */
+    bool beside = number || who || (p->rows && p->row_by.table == p->entity) ||
                   (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
-                   p->mentioned[0].at > p->entity_at);                               /* readers with their city */
-    if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
-    if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
+                   p->mentioned[0].at > p->entity_at);                         /* readers with their city */
+    if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) { /* what is the email of … */
+        if (plan->distinct && plan->column_count == 1) build_known(p, plan->columns[0]);
+        return;
+    }
+    if ((!asked || itself) && p->row_of == p->entity) { /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)
             plan->columns[plan->column_count++] = (ask_ref){p->entity, (int)c};
         return;
@@ -496,6 +487,7 @@ static void build_list(plan_state *p) {
     if (!asked || !own || beside) {
         if (!is_key && plan_has(key)) shown[count++] = key;
         for (size_t i = 0; i < n; i++) shown[count++] = label[i];
+        if (is_key && !asked) count += build_beside_key(p, p->entity, &shown[count]);
     }
     for (size_t i = 0; i < plan->column_count && count < ASK_COLUMNS_MAX; i++) shown[count++] = plan->columns[i];
     bool ordered = plan->ordered && plan_has(plan->order_column);
@@ -506,43 +498,7 @@ static void build_list(plan_state *p) {
     plan->column_count = count;
 }
 
-/* ---- the base ---- */
-
-static int build_cost(const plan_state *p, int base) {
-    const ask_plan *plan = &p->plan;
-    int cost = 0;
-    for (size_t i = 0; i < plan->group_count; i++) {
-        int steps = ask_path(p->schema, base, plan->groups[i].column.table, NULL);
-        if (steps < 0) return -1;
-        cost += steps;
-    }
-    for (size_t i = 0; i < plan->column_count; i++) {
-        int steps = ask_path(p->schema, base, plan->columns[i].table, NULL);
-        if (steps < 0) return -1;
-        cost += steps;
-    }
-    for (size_t i = 0; i < plan->measure_count; i++) {
-        const ask_measure *m = &plan->measures[i];
-        int steps = ask_path(p->schema, base, m->column.table, NULL);
-        if (steps < 0) return -1;
-        if (steps && m->column.column < 0 && !plan_has(build_key(p, m->column.table))) return -1;
-        cost += steps ? steps + 6 : 0;
-    }
-    if (plan->ordered && plan->order_measure < 0 && plan_has(plan->order_column)) {
-        int steps = ask_path(p->schema, base, plan->order_column.table, NULL);
-        if (steps < 0) return -1;
-        cost += steps;
-    }
-    for (size_t i = 0; i < plan->filter_count; i++) { /* asked by EXISTS where no key leads there */
-        int table = plan->filters[i].column.table, steps = ask_path(p->schema, base, table, NULL);
-        if (steps >= 0 || plan->filters[i].op == ASK_EXISTS || plan->filters[i].op == ASK_COUNTS)
-            cost += steps > 0 ? steps : 0;
-        else cost += plan_distance(p, base, table) < 9 ? 3 : 50;
-    }
-    bool rows = !plan->measure_count && plan->column_count && p->entity >= 0;
-    if (rows && base != p->entity) return plan->distinct ? cost + 1 : -1; /* each row of the entity once */
-    return 4 * cost + (base == p->entity ? 0 : 1);
-}
+/* ---- of what each has ---- */
 
 /* The different ones of a table of which only rows that refer to them are asked for: what those refer to, also where it is missing. */
 static void build_distinct(plan_state *p) {
@@ -573,52 +529,6 @@ static void build_distinct(plan_state *p) {
     }
 }
 
-static lh_code build_base(plan_state *p, lh_error *err) {
-    ask_plan *plan = &p->plan;
-    int best = -1;
-    for (int t = 0; t < (int)p->schema->table_count; t++) {
-        int cost = build_cost(p, t);
-        if (cost >= 0 && (plan->base < 0 || cost < best)) best = cost, plan->base = t;
-    }
-    if (plan->base < 0) return lh_fail(err, LH_INVALID, "no keys join what the question names");
-    for (size_t i = 0; i < plan->measure_count; i++) {
-        ask_measure *m = &plan->measures[i];
-        if (plan_has(m->column)) continue;
-        if (m->column.table == plan->base) {
-            if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
-        } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
-            *m = (ask_measure){.fn = ASK_COUNT_DISTINCT, .column = build_key(p, m->column.table)};
-        else return lh_fail(err, LH_INVALID, "no keys join what the question names");
-    }
-    for (size_t i = 0; i < plan->filter_count; i++)
-        if (plan_distance(p, plan->base, plan->filters[i].column.table) >= 9)
-            return lh_fail(err, LH_INVALID, "no keys join what the question names");
-    return LH_OK;
-}
-
-/* Of several keys to one table the first is taken, where no word said which. */
-static void build_way(plan_state *p, int table, double penalty) {
-    const ask_schema *schema = p->schema;
-    size_t keys[ASK_PATH_MAX];
-    int steps = ask_path(schema, p->plan.base, table, keys);
-    for (int i = 0; i < steps && p->way < 0; i++)
-        for (size_t k = 0; k < schema->key_count; k++) {
-            const ask_key *taken = &schema->keys[keys[i]], *other = &schema->keys[k];
-            if (k == keys[i] || other->from.table != taken->from.table || other->to.table != taken->to.table) continue;
-            p->way = taken->from.column;
-            p->penalty += penalty;
-            plan_note(p, "'%.*s' is joined by '%.*s', not by '%.*s'", LH_STR_ARG(schema->tables[table].shown),
-                      LH_STR_ARG(plan_column(p, taken->from)->name), LH_STR_ARG(plan_column(p, other->from)->name));
-            break;
-        }
-}
-static void build_ways(plan_state *p) {
-    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table, 0.1);
-    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table, 0.1);
-    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table, 0.1);
-    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table, 0.45);
-}
-
 /* "how many loans does a reader have on average" */
 static void build_mean_of_one(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -642,7 +552,15 @@ static int build_mean_of(const plan_state *p) {
     const ask_group *g = &plan->groups[0];
     bool rows = p->mean && plan->group_count == 1 && plan->measure_count == 1 && !plan->has_having && !g->part &&
                 !plan_has(g->column) && m->fn == ASK_COUNT && !plan_has(m->column) && !plan->ordered;
-    return rows && ask_path(p->schema, m->column.table, g->column.table, NULL) > 0 ? g->column.table : -1;
+    size_t keys[ASK_PATH_MAX];
+    int steps = rows ? ask_path(p->schema, m->column.table, g->column.table, keys) : -1;
+    const ask_key *key = steps == 1 ? &p->schema->keys[keys[0]] : NULL;
+    ask_token called = plan_word(key ? p->schema->tables[key->to.table].name.name : LH_STR_NONE);
+    if (key) called.stem = lexicon_stem(p->lex, called.word);
+    bool role = key && plan_numeric(plan_column(p, key->from)) && ask_names_key(plan_column(p, key->from)->name) &&
+                !lh_str_eq_nocase(plan_column(p, key->from)->name, plan_column(p, key->to)->name) &&
+                !lexicon_column_has(p->lex, key->from, &called);
+    return steps > 0 && !role ? g->column.table : -1; /* not all staff are servers */
 }
 
 static bool build_mean_of_rows(plan_state *p, int table) {
@@ -698,6 +616,80 @@ static void build_limit(plan_state *p) {
     if (p->top_percent && (!plan->limit || !plan->ordered || plan->partition_count)) plan_doubt(p, LH_STR("percent"));
 }
 
+/* "compare fire and plumbing", "indoor and outdoor venues": a number for each of them. */
+static void build_compared(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter f = plan->filters[i];
+        if (p->comparing && f.op == ASK_EQ && f.value_count > 1 && !f.not) plan_group(p, f.column, ASK_WHOLE);
+        for (size_t k = 0; k < i && (f.op == ASK_IS_TRUE || f.op == ASK_IS_FALSE); k++) {
+            const ask_filter *other = &plan->filters[k];
+            if (!plan_same(other->column, f.column) || other->scope != f.scope || other->op == f.op ||
+                (other->op != ASK_IS_TRUE && other->op != ASK_IS_FALSE))
+                continue;
+            if (p->fn < 0 && !plan->measure_count) {
+                plan_doubt(p, plan_column(p, f.column)->name); /* no row is both */
+                return;
+            }
+            memmove(plan->filters + i, plan->filters + i + 1, (plan->filter_count - i - 1) * sizeof f);
+            memmove(plan->filters + k, plan->filters + k + 1, (plan->filter_count - k - 2) * sizeof f);
+            plan->filter_count -= 2;
+            plan_group(p, f.column, ASK_WHOLE);
+            return;
+        }
+    }
+}
+
+/* "with a drive-thru", of a column of Y and N: not whether it is known. */
+static void build_yes_no(plan_state *p) {
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        ask_filter *f = &p->plan.filters[i];
+        const ask_column *column = plan_has(f->column) ? plan_column(p, f->column) : NULL;
+        const lh_str *yes = NULL, *no = NULL;
+        if (!column || (f->op != ASK_IS_NULL && f->op != ASK_NOT_NULL) || column->type != ASK_TEXT ||
+            column->value_count > 3)
+            continue;
+        for (size_t v = 0; v < column->value_count; v++) {
+            lh_str low = lh_arena_lower(p->arena, column->values[v]);
+            if (ask_in(low, "y yes true t j ja")) yes = &column->values[v];
+            if (ask_in(low, "n no false f nein")) no = &column->values[v];
+        }
+        if (!yes || !no) continue;
+        f->values[0] = (f->op == ASK_NOT_NULL) != f->not ? *yes : *no;
+        f->value_count = 1;
+        f->op = ASK_EQ;
+        f->not = false;
+    }
+}
+
+/* "ticket revenue": what tickets brought, and not how many they are, too. */
+static void build_one_measure(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    bool two = plan->measure_count != 2 || plan->order_measure != 0 || !plan->ordered;
+    for (size_t i = 0; i < p->count; i++) two |= plan_is_word(p, i, "and number count many");
+    if (two || plan->measures[0].fn != ASK_COUNT || plan_has(plan->measures[0].column) ||
+        plan->measures[1].fn != ASK_SUM || plan->measures[0].column.table != plan->measures[1].column.table)
+        return;
+    plan->measures[0] = plan->measures[1];
+    plan->measure_count = 1;
+}
+
+/* "crops not planted in 2026": there is no planting of then, rather than one of another time. */
+static void build_not_then(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        ask_filter *f = &plan->filters[i];
+        bool rows = false;
+        if (f->op != ASK_IN_TIME || !f->not|| !plan_elsewhere(p, f->column.table)) continue;
+        for (size_t k = 0; k < plan->filter_count; k++)
+            rows |= plan->filters[k].column.table == f->column.table && plan->filters[k].op == ASK_EXISTS;
+        if (rows) continue;
+        f->not = false;
+        ask_filter *none = plan_filter(p, (ask_ref){plan->filters[i].column.table, -1}, ASK_EXISTS);
+        if (none) none->not = true, none->scope = plan->filters[i].scope;
+    }
+}
+
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
@@ -708,6 +700,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
             plan->columns[plan->column_count++] = date;
     }
     LH_TRY(plan_how_long(p, err));
+    build_compared(p);
     build_count(p);
     build_mean_of_one(p);
     LH_TRY(plan_entity(p, err));
@@ -728,7 +721,12 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(plan_times(p, err));
     LH_TRY(plan_times_said(p, err));
+    build_not_then(p);
+    build_yes_no(p);
+    build_one_measure(p);
     build_list(p);
+    plan_texts(p);
+    plan_name_keys(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     build_limit(p);
     plan_each(p);
@@ -736,7 +734,5 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_distinct(p);
     LH_TRY(plan_masked(p, err));
     if (build_mean_of_rows(p, mean_of)) return LH_OK;
-    LH_TRY(build_base(p, err));
-    build_ways(p);
-    return LH_OK;
+    return plan_base(p, err);
 }

@@ -12,7 +12,7 @@ static bool plan_is_part(const plan_state *p, const lexicon_match *column) {
 
 static bool plan_unit(const ask_token *t) {
     return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
-                                                 "euro eur percent pound buck foot feet unit mph");
+                                                 "euro eur percent pound buck foot feet unit mph square sqm sqft");
 }
 
 static const struct {
@@ -50,9 +50,25 @@ static void plan_age(plan_state *p, ask_ref ref) {
     p->compare.op = p->compare.op == ASK_GT ? ASK_LT : ASK_GT;
 }
 
+/* Miles, of a column of kilometres. */
+static bool plan_is_other_unit(lh_str name, lh_str said) {
+    static const char *const kinds[][2] = {{"mile", "km kms kilometer kilometre"},
+                                           {"km kilometer kilometre", "mi mile miles"},
+                                           {"dollar usd buck", "eur gbp chf"},
+                                           {"euro eur", "usd gbp chf"},
+                                           {"foot feet", "cm mm metres meters"}};
+    for (lh_str rest = name; rest.len;) {
+        lh_str word = lh_str_split(&rest, '_');
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            if (ask_in(said, kinds[i][0]) && ask_in(word, kinds[i][1])) return true;
+    }
+    return false;
+}
+
 /* "10 minutes" of a column of seconds. */
 static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
     if (lh_str_eq(unit->one, LH_STR("year"))) plan_age(p, ref);
+    if (plan_is_other_unit(plan_column(p, ref)->name, unit->one)) plan_doubt(p, unit->raw);
     double said = plan_seconds(unit->one), has = plan_seconds_in(plan_column(p, ref)->name);
     if (said > 0 && has <= 0) { /* a column that does not say its unit */
         bool minutes = lh_str_eq(unit->one, LH_STR("minute"));
@@ -72,7 +88,8 @@ static bool compare_sum(plan_state *p, ask_ref ref) {
     bool verb = false;
     size_t said = 0;
     for (size_t i = p->compare.at > 6 ? p->compare.at - 6 : 0; i < p->compare.at; i++)
-        if (plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold"))
+        if (plan_is_word(p, i,
+                         "total totals totalling spent spend spends paid pay bought earned generated billed sold"))
             verb = true, said = i;
     if (all && verb) plan_doubt_amount(p, ref, &p->tokens[said]);
     ask_filter *f = all && verb ? plan_filter(p, (ask_ref){ref.table, -1}, ASK_COUNTS) : NULL;
@@ -98,7 +115,8 @@ static void plan_compare_column(plan_state *p, ask_ref ref) {
                   LH_STR_ARG(p->schema->tables[ref.table].shown));
     }
     ask_filter *f = plan_filter(p, ref, p->compare.op);
-    if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1], f->average = p->compare.average;
+    if (f)
+        f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1], f->average = p->compare.average;
     if (p->compare.average)
         plan_note(p, "the average is that of all '%.*s'", LH_STR_ARG(p->schema->tables[ref.table].shown));
     p->compare.there = false;
@@ -220,15 +238,31 @@ static bool compare_age(plan_state *p, int table) {
     return true;
 }
 
+/* "charge over 40", "hold more than 2000": of what is done so. */
+static ask_ref compare_done(const plan_state *p, int table, size_t at) {
+    static const char *const verbs[][2] = {
+        {"earn earns earning make makes making paid gets", "salary wage pay earnings income rate"},
+        {"charge charges charging", "fee price rate charge cost"},
+        {"hold holds holding seat seats seating fit fits accommodate accommodates", "capacity seats size"},
+        {"weigh weighs weighing", "weight"}};
+    for (size_t k = at > 6 ? at - 6 : 0; k < at; k++)
+        for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+            if (plan_is_word(p, k, verbs[i][0])) {
+                ask_ref ref = plan_hinted(p, table, verbs[i][1], true);
+                if (plan_has(ref)) return ref;
+            }
+    return (ask_ref){table, -1};
+}
+
 /* Neither: the column that the unit or the comparison speaks of, or the only number that there is. */
 static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit) {
     bool is_unit = unit > 0;
     int near = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
     ask_ref hinted = {-1, -1};
-    bool earns = false;
-    for (size_t k = at > 6 ? at - 6 : 0; k < at; k++) earns |= plan_is_word(p, k, "earn earns earning");
+    for (size_t k = 0; k < p->plan.filter_count && near < 0; k++) near = p->plan.filters[k].column.table;
     if (near >= 0 && p->compare.hints) hinted = plan_hinted(p, near, p->compare.hints, true);
-    if (near >= 0 && earns && !plan_has(hinted)) hinted = plan_hinted(p, near, "salary wage pay earnings income", true);
+    if (near >= 0 && !plan_has(hinted)) hinted = compare_done(p, near, at);
+    if (near >= 0 && p->compare.money && !plan_has(hinted)) hinted = plan_money(p, near);
     if (near >= 0 && is_unit && !plan_has(hinted)) {
         char words[64];
         lh_str one = p->tokens[i].one;
@@ -238,14 +272,17 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                  : lh_str_eq(one, LH_STR("hour"))                ? " hours"
                  : lh_str_eq(one, LH_STR("year"))                ? " experience age"
                  : lh_str_eq(one, LH_STR("mph"))                 ? " speed"
+                 : ask_in(one, "square sqm sqft")                ? " area size"
                  : ask_in(one, "foot feet")                      ? " alt altitude elevation height"
                                                                  : "");
         hinted = plan_hinted(p, near, words, true);
         if (plan_has(hinted) && ask_in(plan_column(p, hinted)->name, compare_parts)) hinted.column = -1;
     }
-    bool other =
-        !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
-    if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
+    bool other = !is_unit && i == at && i < p->count && p->tokens[i].kind == ASK_WORD &&
+                 !plan_filler(&p->tokens[i]); /* it is of that */
+    bool no_years = plan_is_word(p, at, "of") || /* 15 of something, 20 an hour */
+                    (plan_is_word(p, at, "a an per each") && plan_is_word(p, at + 1, "hour day week month"));
+    if (near >= 0 && !plan_has(hinted) && !other && !no_years && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
         const ask_table *of = &p->schema->tables[near];
@@ -260,7 +297,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         else p->penalty += 0.05, plan_note(p, "the number is of '%.*s'", LH_STR_ARG(plan_column(p, hinted)->name));
     }
     if (plan_has(hinted)) {
-        if (is_unit) plan_scale(p, hinted, &p->tokens[at + unit - 1]);
+        if (is_unit) plan_scale(p, hinted, &p->tokens[i]);
         plan_compare_column(p, hinted);
         return unit;
     }
@@ -290,8 +327,12 @@ static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
     const ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
     if (!times && !once) return false;
     *ret_words = times ? 1 : 0;
+    bool state =
+        f && f->op == ASK_EQ && !f->not && !f->by_way && plan_elsewhere(p, f->column.table) && p->value_end + 4 > at;
     if (f && f->op == ASK_EXISTS && !f->not&&!p->compare.average) {
         p->plan.filter_count--;
+        plan_compare_table(p, f->column.table);
+    } else if (state && !p->compare.average) { /* hired more than once: so many rows that say so */
         plan_compare_table(p, f->column.table);
     } else {
         p->compare.there = false;
@@ -308,13 +349,51 @@ static bool plan_takes_column(const plan_state *p, const plan_choice *column, co
     return !rows || (!one && table->score <= column->score - 0.2);
 }
 
+/* "40 dollars an hour": what that is for, of the words behind the unit. */
+static size_t compare_each(const plan_state *p, size_t unit) {
+    if (plan_is_word(p, unit, "square") && plan_is_word(p, unit + 1, "meter meters metre metres foot feet yard yards"))
+        return 1;
+    bool money = plan_is_word(p, unit, "dollar dollars usd euro euros eur pound pounds buck bucks");
+    return money && plan_is_word(p, unit + 1, "a an per") && plan_is_word(p, unit + 2, "hour day night week month year")
+               ? 2
+               : 0;
+}
+
+static void compare_close(plan_state *p, const plan_choice *column) {
+    p->penalty += column->match.score < 0.9 ? 0.45 : 0.1; /* of two kinds of hours */
+    plan_note(p, "'%.*s' is taken for the number, not '%.*s'", LH_STR_ARG(plan_column(p, column->match.ref)->name),
+              LH_STR_ARG(plan_column(p, column->other.ref)->name));
+}
+
+/* Groups, of which a number was asked for: "an average salary above 90,000"; "how many has each? Only those with more than one." */
+static bool compare_groups(plan_state *p, size_t i, size_t unit) {
+    const ask_plan *plan = &p->plan;
+    bool ends = i >= p->count || p->tokens[i].kind == ASK_STOP,
+         counts = ends && !unit && plan->group_count && plan->measure_count == 1 &&
+                  plan->measures[0].fn <= ASK_COUNT_DISTINCT,
+         rows = plan->measure_count && (plan->group_count || plan_has(p->entity_column) || p->entity >= 0) &&
+                plan->measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
+                (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO ||
+                 (p->lead == LEAD_NONE && p->entity >= 0 && plan->measures[0].column.table != p->entity));
+    if (!counts && !rows) return false;
+    plan_having(p, 0, p->compare.op, p->compare.numbers);
+    p->compare.there = false;
+    return true;
+}
+
 /* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
 size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
+    if (plan_has(p->counted)) return plan_resolve_role(p, at);
     if (plan_resolve_times(p, at, &unit)) return unit;
-    while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
+    while (
+        i < p->count && p->tokens[i].kind == ASK_WORD &&
+        (ask_in(p->tokens[i].word, "of in a different") ||
+         (i > at && ask_is(&p->tokens[i - 1], "of") && ask_in(p->tokens[i].word, "our the my their your these those"))))
+        i++; /* 5 of our customers */
+    const size_t unit_at = i;
     bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
-    if (is_unit) unit = i + 1 - at;
+    if (is_unit) unit = i + 1 - at + compare_each(p, i);
     int saved = p->fn;
     p->fn = -1;
     bool subject = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
@@ -331,18 +410,17 @@ size_t plan_resolve(plan_state *p, size_t at) {
             column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
-    column.there = column.there && !(is_unit && i + 1 == at + unit && plan_is_part(p, &column.match));
+    column.there =
+        column.there && !(is_unit && i == unit_at && plan_is_part(p, &column.match)) &&
+        !(is_unit && i == unit_at && column.match.score < 0.9 && p->entity >= 0 &&
+          column.match.ref.table != p->entity && column.match.words == 1); /* 30 days: no other row's terms */
+    if (at > 1 && plan_is_word(p, at - 2, "within") && is_unit) plan_doubt(p, p->tokens[at - 2].raw);
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
     if (open) return open;
     if (plan_takes_column(p, &column, &table, subject)) {
-        if (column.close) {
-            p->penalty += column.match.score < 0.9 ? 0.45 : 0.1; /* of two kinds of hours */
-            plan_note(p, "'%.*s' is taken for the number, not '%.*s'",
-                      LH_STR_ARG(plan_column(p, column.match.ref)->name),
-                      LH_STR_ARG(plan_column(p, column.other.ref)->name));
-        }
-        if (is_unit) plan_scale(p, column.match.ref, &p->tokens[at + unit - 1]);
+        if (column.close) compare_close(p, &column);
+        if (is_unit) plan_scale(p, column.match.ref, &p->tokens[unit_at]);
         plan_compare_column(p, column.match.ref);
         return i + column.match.words - at;
     }
@@ -352,18 +430,9 @@ size_t plan_resolve(plan_state *p, size_t at) {
     }
     if (subject) {
         plan_place_subject(p);
-        if (is_unit) plan_scale(p, p->mentioned[p->subject].ref, &p->tokens[at + unit - 1]);
+        if (is_unit) plan_scale(p, p->mentioned[p->subject].ref, &p->tokens[unit_at]);
         plan_compare_column(p, p->mentioned[p->subject].ref);
         return unit;
     }
-    if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
-        p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
-        (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO ||
-         (p->lead == LEAD_NONE && p->entity >= 0 &&
-          p->plan.measures[0].column.table != p->entity))) { /* an average salary above 90,000 */
-        plan_having(p, 0, p->compare.op, p->compare.numbers);
-        p->compare.there = false;
-        return unit;
-    }
-    return plan_resolve_near(p, at, i, unit);
+    return compare_groups(p, i, unit) ? unit : plan_resolve_near(p, at, i, unit);
 }

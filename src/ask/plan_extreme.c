@@ -27,12 +27,12 @@ static const struct {
     {"oldest", -1, "@ year", false, false},
     {"last", 1, "@", false, false},
     {"first", -1, "@", false, false},
-    {"most expensive", 1, "price cost rate rent fee fare amount", false, false},
-    {"cheapest", -1, "price cost rate rent fee fare amount", false, false},
-    {"dearest", 1, "price cost rate amount", false, false},
-    {"priciest", 1, "price cost rate amount", false, false},
-    {"costliest", 1, "price cost rate amount", false, false},
-    {"least expensive", -1, "price cost rate amount", false, false},
+    {"most expensive", 1, "price cost total amount rate rent fee fare", false, false},
+    {"cheapest", -1, "price cost total amount rate rent fee fare", false, false},
+    {"dearest", 1, "price cost total amount rate", false, false},
+    {"priciest", 1, "price cost total amount rate", false, false},
+    {"costliest", 1, "price cost total amount rate", false, false},
+    {"least expensive", -1, "price cost total amount rate", false, false},
     {"highest paid", 1, "salary pay wage", false, false},
     {"best paid", 1, "salary pay wage", false, false},
     {"lowest paid", -1, "salary pay wage", false, false},
@@ -85,11 +85,11 @@ size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
 
 /* "highest and lowest": the words behind the first one. */
 static size_t extreme_other(const plan_state *p, size_t at, size_t row) {
-    size_t other = 0,
-           n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? plan_which_extreme(p, at + 1, &other) : 0;
-    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") && extremes[other].sign == -extremes[row].sign &&
+    size_t other = 0, next = at + 1 + plan_is_word(p, at + 1, "the"), n = 0;
+    if (next < p->count && plan_is_word(p, at, "and or to")) n = plan_which_extreme(p, next, &other);
+    bool both = n && !ask_in(p->tokens[next].word, "first last") && extremes[other].sign == -extremes[row].sign &&
                 !extremes[other].rows && !extremes[row].rows;
-    return both ? n + 1 : 0;
+    return both ? next + n - at : 0;
 }
 
 /* The word alone. */
@@ -142,6 +142,16 @@ static int extreme_sign(const plan_state *p, size_t at, size_t next, int sign) {
     return bad == worst ? 1 : -1;
 }
 
+/* "who earns the most" */
+static void extreme_earned(plan_state *p, size_t at) {
+    size_t verb = at - (at && plan_is_word(p, at - 1, "the"));
+    if (!verb || p->mentioned_count || !plan_is_word(p, at, "most least") ||
+        !plan_is_word(p, verb - 1, "earn earns earned paid makes"))
+        return;
+    p->extreme_rows = false;
+    p->extreme_hints = "salary wage pay earnings income rate";
+}
+
 size_t plan_extreme(plan_state *p, size_t at) {
     size_t row = 0, best = plan_which_extreme(p, at, &row);
     if (!best) return 0;
@@ -168,10 +178,14 @@ size_t plan_extreme(plan_state *p, size_t at) {
         if (!(rows.there && rows.match.score >= 0.9) && lexicon_columns(p->lex, p->tokens, p->count, at, m, 4))
             return 0;
     }
+    if (p->extreme == -extremes[row].sign && !p->order_set && !p->plan.measure_count &&
+        !ask_in(p->extreme_word, "top Top bottom Bottom"))
+        plan_doubt(p, p->extreme_word); /* and would be passed over */
     p->extreme = extreme_sign(p, at, at + best, extremes[row].sign);
     p->extreme_rows = extremes[row].rows;
     p->extreme_common = extremes[row].common;
     p->extreme_hints = extremes[row].hints;
+    extreme_earned(p, at);
     p->extreme_word = p->tokens[at].raw;
     p->extreme_at = at + best - 1;
     if (p->lead == LEAD_NONE && next && next->kind == ASK_WORD && ask_in(next->word, "year month day week hour"))
@@ -217,4 +231,73 @@ size_t plan_count_before_extreme(plan_state *p, size_t at) {
     if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
     p->lead_open = true;
     return used + 1;
+}
+
+/* "the most booked room", "the best rated class": by what rows of another table have. */
+static void extreme_of_other(plan_state *p, ask_ref ref) {
+    bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
+    p->plan.order_measure =
+        (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
+                          done ? (ask_ref){ref.table, -1} : ref); /* the best rated class: by what it has on average */
+    p->order_set = p->plan.ordered = true;
+    p->plan.descending = p->extreme > 0;
+    p->lead_open = true;
+    if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
+    if (!done) plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
+}
+
+/* The highest of it, or by it. */
+void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
+    bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part || p->plan.group_count || p->top;
+    p->lead_open = p->lead_open && p->top;
+    if (p->both && (p->entity < 0 || p->entity == ref.table || p->plan.group_count)) {
+        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
+        plan_measure(p, p->extreme > 0 ? ASK_MIN : ASK_MAX, ref);
+        p->both = false;
+        p->extreme = 0;
+        p->focus = ref.table;
+        return;
+    }
+    size_t next = at + 1;
+    plan_choice rows = !has_entity && p->extreme_hints && p->extreme_hints[0] == '@' && next < p->count
+                           ? plan_best_table(p, next)
+                           : (plan_choice){0};
+    if (rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table) { /* most recently hired employee */
+        p->date_subject = ref;
+        p->lead_open = true;
+        return;
+    }
+    bool noun = p->extreme_hints && p->extreme_hints[0] == '@' && plan_temporal(plan_column(p, ref)) &&
+                p->lead != LEAD_WHEN && (next >= p->count || p->tokens[next].kind == ASK_STOP) &&
+                !lh_str_ends(p->tokens[at].word, LH_STR("ed")) && !ask_in(p->tokens[at].one, "date time day");
+    if (!has_entity && noun &&
+        ask_in(lh_str_sub(p->tokens[at].one, 0, 4), "hire join")) { /* the latest hire: who that is */
+        p->entity = p->focus = ref.table;
+        p->date_subject = ref;
+        return;
+    }
+    plan_choice whose =
+        !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
+    if (whose.there && whose.match.score >= 0.9 && whose.match.ref.table == ref.table &&
+        lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* the highest rated class: which one that is */
+        p->order_set = p->plan.ordered = p->lead_open = true;
+        p->plan.order_column = ref;
+        p->plan.descending = p->extreme > 0;
+        if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
+        return;
+    }
+    if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
+        extreme_of_other(p, ref);
+        return;
+    }
+    if (!has_entity) {
+        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
+        p->focus = ref.table;
+        return;
+    }
+    plan_subject(p, ref, at);
+    p->mentioned[p->subject].placed = true;
+    p->order_set = p->plan.ordered = true;
+    p->plan.order_column = ref;
+    p->plan.descending = p->extreme > 0;
 }

@@ -153,7 +153,19 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         size_t next = at + found[i].words;
         double near = plan_near(p, found[i].ref.table),
                score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
-        if (near <= -1) continue;
+        bool whole = false; /* the whole of another name goes before the beginning of this one */
+        for (size_t k = 0; k < n && found[i].score < 0.9 && found[i].words > 1; k++)
+            whole |=
+                found[k].score >= 0.95 && found[k].words >= found[i].words && plan_near(p, found[k].ref.table) > -1;
+        lh_str text = plan_column(p, found[i].ref)->values[found[i].value];
+        bool code =
+            found[i].words == 1 && text.len <= 4 && p->tokens[at].capital && !lh_str_eq(text, p->tokens[at].raw);
+        for (size_t k = 0; k < n && code; k++)
+            whole |= found[k].words > 1 && found[k].score >= 0.65; /* San Francisco is not SAN */
+        if (near <= -1 || whole) continue;
+        if (found[i].words == 1 && !p->tokens[at].capital &&
+            plan_is_word(p, at, "after before by in on at for of to up down over under near with from off out"))
+            continue;          /* look after */
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
             if (after.there && after.match.score >= 0.9 && after.match.ref.table == found[i].ref.table) score += 0.5;
@@ -277,22 +289,44 @@ static void plan_way_back(plan_state *p, int table) {
     if (ways > 1 && taken < SIZE_MAX) plan_take_key(p, taken);
 }
 
+/* "events and their venues": those are shown, too; of several of each that is not done. */
+static bool plan_and_their(plan_state *p, int table) {
+    ask_ref label[2];
+    bool key = false,
+         said = p->at > 1 && plan_is_word(p, p->at - 1, "their its") && plan_is_word(p, p->at - 2, "and with plus");
+    if (!said || p->not|| p->plan.measure_count || p->entity < 0) return false;
+    size_t n = ask_path(p->schema, p->entity, table, NULL) > 0 ? plan_label(p, table, label, 2, &key) : 0;
+    if (!n || p->plan.column_count + n > ASK_COLUMNS_MAX) {
+        plan_doubt(p, p->tokens[p->at].raw);
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) p->plan.columns[p->plan.column_count++] = label[i];
+    return true;
+}
+
 /* A table beside the one that is asked for. */
 void plan_on_other(plan_state *p, int table) {
     p->lead_open = false;
     if (p->pair && plan_elsewhere(p, table)) p->pair = 0; /* both loans and fines */
     plan_way_back(p, table);
+    if (p->at && plan_is_word(p, p->at - 1, "in under") && !p->tokens[p->at].plural && plan_elsewhere(p, table))
+        p->penalty += 0.25, plan_note(p, "whether it is so now is not known"); /* vehicles in repair */
     if (p->entity == table) {
         p->focus = table;
         return;
     }
+    if (plan_and_their(p, table)) return;
     p->focus = table;
     for (size_t i = 0; i < p->plan.filter_count && !p->not; i++) { /* never booked a class: no booking of any */
         ask_filter *none = &p->plan.filters[i];
         if (none->op != ASK_EXISTS || !none->not|| ask_path(p->schema, none->column.table, table, NULL) <= 0 ||
             !plan_elsewhere(p, table))
             continue;
-        none->column.table = table;
+        bool said = false; /* never submitted to any of them: what was done is of the rows between */
+        for (size_t k = 0; k < p->plan.filter_count; k++)
+            said |= k != i && p->plan.filters[k].column.table == none->column.table &&
+                    p->plan.filters[k].scope == none->scope;
+        if (!said) none->column.table = table;
         return;
     }
     if (p->not) {
@@ -321,6 +355,14 @@ static bool plan_on_mean(plan_state *p, int table, size_t next) {
     bool per = next < p->count &&
                (ask_is(&p->tokens[next], "per") || ask_is(&p->tokens[next], "for") || ask_is(&p->tokens[next], "by"));
     if (p->fn != ASK_AVG || p->lead == LEAD_LIST || !per) return false;
+    ask_ref amount = p->tokens[next - 1].plural ? PLAN_NONE : plan_money(p, table);
+    if (plan_has(amount)) { /* the average bill per branch: how large it is */
+        plan_measure(p, ASK_AVG, amount);
+        plan_note(p, "the average is that of '%.*s'", LH_STR_ARG(plan_column(p, amount)->name));
+        p->fn = -1;
+        p->focus = table;
+        return true;
+    }
     p->mean = true;
     p->fn = -1;
     plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
@@ -344,31 +386,15 @@ static bool plan_on_rows_of(plan_state *p, int table, size_t words, size_t at) {
     return true;
 }
 
-/* "the total of unpaid fines": of their one amount, rather than how many they are. */
-static bool plan_on_total(plan_state *p, int table, size_t at) {
-    ask_ref amount = {table, -1};
-    size_t amounts = 0;
-    bool of = false;
-    for (size_t i = at > 5 ? at - 5 : 0; i < at; i++)
-        of |= plan_is_word(p, i, "total sum") && plan_is_word(p, i + 1, "of");
-    if (p->fn != ASK_SUM || p->ordering || !of) return false;
-    for (size_t c = 0; c < p->schema->tables[table].column_count; c++) {
-        const ask_column *column = &p->schema->tables[table].columns[c];
-        if (plan_numeric(column) && lh_str_search(column->name, LH_STR("amount")) != SIZE_MAX)
-            amount.column = (int)c, amounts++;
-    }
-    if (amounts != 1) return false;
-    plan_measure(p, ASK_SUM, amount);
-    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, amount)->name));
-    p->fn = -1;
-    p->focus = table;
-    return true;
-}
-
 /* How many of them. */
 static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
     if (p->share) p->parts_before = p->plan.filter_count;
     if (p->fn == ASK_SUM && !p->tokens[at + words - 1].plural) plan_doubt(p, p->tokens[at].raw); /* the total of one */
+    if (p->fn == ASK_SUM && !p->ordering &&
+        ask_in(p->tokens[at + words - 1].one,
+               "fine charge payment expense invoice fee cost refund donation tip bonus sale deposit"))
+        p->penalty += 0.25, plan_note(p, "'%.*s' are counted",
+                                      LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60))); /* or their amounts */
     size_t made = plan_measure(p,
                                p->share      ? ASK_SHARE
                                : p->distinct ? ASK_COUNT_DISTINCT
@@ -435,6 +461,9 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->focus = table;
         return;
     }
+    if (!has_entity && p->mentioned_count && at > 1 && plan_is_word(p, at - 1, "their its") &&
+        plan_is_word(p, at - 2, "and with"))
+        plan_doubt(p, p->tokens[at].raw); /* managers and their accounts: of each several */
     if (!has_entity) {
         p->entity = p->focus = table;
         p->entity_at = at;
@@ -472,13 +501,23 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
     ask_fn fn = (ask_fn)p->fn;
     if (p->mean && fn == ASK_COUNT && plan_numeric(column)) fn = ASK_AVG, p->mean = false;
+    const lh_str said = p->tokens[next ? next - 1 : 0].one;
+    if (fn == ASK_COUNT && !p->distinct && !p->mean && plan_temporal(column) && lh_str_ends(said, LH_STR("ed"))) {
+        (void)plan_measure(p, ASK_COUNT, (ask_ref){ref.table, -1}); /* how many were hired: not on how many days */
+        p->fn = -1;
+        p->focus = ref.table;
+        if (p->entity < 0 && !plan_has(p->entity_column)) p->entity = ref.table;
+        plan_subject(p, ref, next - 1);
+        return;
+    }
+    if (fn == ASK_COUNT && !p->distinct && plan_temporal(column) && !ask_in(said, "date day")) p->penalty += 0.45;
     if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key) fn = ASK_SUM;
     else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
     else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT, p->penalty += p->how_much ? 0.45 : 0;
     if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.45;
     if (p->share && fn == ASK_SUM && p->fn == ASK_COUNT) fn = ASK_SHARE; /* of the whole amount */
     if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
-    if (fn == ASK_COUNT_DISTINCT && column->type == ASK_BOOL && !p->distinct) p->penalty += 0.45;
+    if ((fn == ASK_COUNT_DISTINCT || p->fn == ASK_SUM) && column->type == ASK_BOOL && !p->distinct) p->penalty += 0.45;
     if (p->extreme && p->plan.order_measure < 0) { /* the highest average salary */
         plan_measure(p, fn, ref);
         p->plan.order_measure = (int)p->plan.measure_count - 1;
@@ -492,62 +531,6 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     }
     p->fn = -1;
     p->distinct = false;
-}
-
-/* The highest of it, or by it. */
-static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
-    bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part || p->plan.group_count || p->top;
-    p->lead_open = p->lead_open && p->top;
-    if (p->both && (p->entity < 0 || p->entity == ref.table || p->plan.group_count)) {
-        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
-        plan_measure(p, p->extreme > 0 ? ASK_MIN : ASK_MAX, ref);
-        p->both = false;
-        p->extreme = 0;
-        p->focus = ref.table;
-        return;
-    }
-    size_t next = at + 1;
-    plan_choice rows = !has_entity && p->extreme_hints && p->extreme_hints[0] == '@' && next < p->count
-                           ? plan_best_table(p, next)
-                           : (plan_choice){0};
-    if (rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table) { /* most recently hired employee */
-        p->date_subject = ref;
-        p->lead_open = true;
-        return;
-    }
-    bool noun = p->extreme_hints && p->extreme_hints[0] == '@' && plan_temporal(plan_column(p, ref)) &&
-                p->lead != LEAD_WHEN && (next >= p->count || p->tokens[next].kind == ASK_STOP) &&
-                !lh_str_ends(p->tokens[at].word, LH_STR("ed")) && !ask_in(p->tokens[at].one, "date time day");
-    if (!has_entity && noun &&
-        ask_in(lh_str_sub(p->tokens[at].one, 0, 4), "hire join")) { /* the latest hire: who that is */
-        p->entity = p->focus = ref.table;
-        p->date_subject = ref;
-        return;
-    }
-    plan_choice whose =
-        !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
-    if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
-        bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
-        p->plan.order_measure = (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
-                                                  done ? (ask_ref){ref.table, -1}
-                                                       : ref); /* the best rated class: by what it has on average */
-        p->order_set = p->plan.ordered = true;
-        p->plan.descending = p->extreme > 0;
-        p->lead_open = true;
-        if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
-        if (!done) plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
-        return;
-    }
-    if (!has_entity) {
-        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
-        p->focus = ref.table;
-        return;
-    }
-    plan_subject(p, ref, at);
-    p->mentioned[p->subject].placed = true;
-    p->order_set = p->plan.ordered = true;
-    p->plan.order_column = ref;
-    p->plan.descending = p->extreme > 0;
 }
 
 /* the gold tier */
@@ -576,8 +559,31 @@ static void plan_note_twin(plan_state *p, ask_ref ref) {
     }
 }
 
+/* The table to whose rows numbers of the column lead, where those are called by more than that; its key is taken. -1: none. */
+int plan_leads_to(plan_state *p, ask_ref ref) {
+    ask_ref label[2];
+    bool key = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key one = p->schema->keys[k];
+        if (!plan_same(one.from, ref) || one.to.table == ref.table || !plan_numeric(plan_column(p, ref)) ||
+            !plan_label(p, one.to.table, label, 2, &key) || key)
+            continue;
+        return plan_take_key(p, k), one.to.table;
+    }
+    return -1;
+}
+
 /* What the column's rows are of: it is what is asked for. */
 static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
+    int rows = plan_leads_to(p, ref);
+    if (rows >= 0) {
+        p->entity = rows;
+        p->role = ref;
+        p->focus = ref.table;
+        p->entity_plural = plural;
+        p->lead_open = false;
+        return;
+    }
     plan_note_twin(p, ref);
     p->entity_column = ref;
     p->entity_plural = plural;
@@ -600,6 +606,9 @@ static void plan_without_column(plan_state *p, const lexicon_match *found, size_
         if (lexicon_column_named(p->lex, (ask_ref){p->entity, (int)c}, said)) m->ref = (ask_ref){p->entity, (int)c};
     bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
     if (verb) plan_doubt(p, said->raw); /* never emailed: not one without an address */
+    bool others = p->entity >= 0 && m->ref.table != p->entity && !plan_elsewhere(p, m->ref.table) &&
+                  lh_str_ends(said->word, LH_STR("ed"));
+    if (others) plan_doubt(p, said->raw); /* who opened nothing: not of a branch that never did */
     if (plan_elsewhere(p, m->ref.table) && plan_temporal(plan_column(p, m->ref)) &&
         lh_str_eq(p->not_word, LH_STR("never"))) {
         plan_apart(p, m->ref.table); /* never paid: no row says that it was */
@@ -616,6 +625,7 @@ static void plan_without_column(plan_state *p, const lexicon_match *found, size_
         f->when = (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->question->today + 1};
         return;
     }
+    if (plan_temporal(plan_column(p, m->ref)) && plan_undone(p, f)) return;
     f->zero = plan_numeric(plan_column(p, m->ref)) && plan_sums(plan_column(p, m->ref)->name); /* no overtime hours */
 }
 
@@ -629,13 +639,38 @@ static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
 /* "how many renewed loans": those that are so are counted. */
 static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
     bool late = next && ask_in(p->tokens[next - 1].word, "late delayed overdue early"),
-         waits =
-             p->fn == ASK_COUNT && !p->distinct && (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
+         waits = (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !late)) && !p->distinct &&
+                 (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
     plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
-    return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
+    return rows.there && rows.match.score >= 0.7 && rows.match.ref.table == ref.table;
 }
 
 static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next) {
+    int rows = plan_leads_to(p, m->ref);
+    if (rows >= 0) { /* by lead recruiter: by their names */
+        plan_group(p, (ask_ref){rows, -1}, ASK_WHOLE);
+        p->grouping = p->each = p->lead_open = false;
+        p->group_end = next;
+        return;
+    }
+    const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    if (last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == m->ref.table &&
+        plan_column(p, m->ref)->key && next > m->words && plan_is_word(p, next - m->words - 1, "per")) {
+        p->grouping = p->each = p->lead_open = false; /* the average profit per item: each row is one */
+        p->group_end = next;
+        return;
+    }
+    if (last && plan_has(last->column) && plan_numeric(plan_column(p, m->ref)) && next > m->words &&
+        plan_is_word(p, next - m->words - 1, "per") && !p->tokens[next - 1].plural &&
+        !ask_in(plan_column(p, m->ref)->name, "year month week day hour quarter"))
+        p->penalty += 0.25,
+            plan_note(p, "'%.*s' is a group, not what is divided by", LH_STR_ARG(plan_column(p, m->ref)->name));
+    bool fine = plan_numeric(plan_column(p, m->ref)) && !last && p->fn < 0 &&
+                (p->entity >= 0 || p->plan.filter_count) &&
+                (lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("D")) ||
+                 lh_str_starts(plan_column(p, m->ref)->sql_type, LH_STR("d")));
+    if (fine)
+        p->penalty += 0.25, plan_note(p, "'%.*s' is a group, not the order", LH_STR_ARG(plan_column(p, m->ref)->name));
     plan_note_twin(p, m->ref);
     if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
     plan_group(p, m->ref, ASK_WHOLE);
@@ -662,12 +697,35 @@ static bool plan_begins_kinds(const plan_state *p, size_t next) {
                                              plan_is_word(p, next + 2, "most fewest highest lowest"));
 }
 
+/* "with a head chef as deputy": the way to whom was said before. */
+static bool plan_is_role(plan_state *p, ask_ref ref, size_t at) {
+    for (size_t k = 0; at && plan_is_word(p, at - 1, "as") && k < p->schema->key_count; k++)
+        for (size_t i = 0; i < p->plan.filter_count && plan_same(p->schema->keys[k].from, ref); i++)
+            if (p->plan.filters[i].column.table == p->schema->keys[k].to.table && p->entity == ref.table)
+                return plan_take_key(p, k), true;
+    return false;
+}
+
+/* "which genres", "the top cities": what the column holds is what is asked for. */
+static bool plan_is_kind(plan_state *p, ask_ref ref, size_t next) {
+    const ask_column *column = plan_column(p, ref);
+    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    return p->lead_open &&
+           (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
+           !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
+           column->type != ASK_BOOL && /* which desserts are vegan */
+           !(plan_temporal(column) && !ask_in(p->tokens[next - 1].one, "date day time")) && /* which chefs left */
+           !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
+           !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
+           (!plan_numeric(column) || p->extreme_common || plan_leads_to(p, ref) >= 0);
+}
+
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     ask_ref ref = m->ref;
     p->pair = 0;
+    if (plan_is_role(p, ref, at)) return;
     const ask_column *column = plan_column(p, ref);
     size_t next = at + m->words;
-    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
     bool different = p->distinct && p->fn < 0 && p->plan.measure_count && column->type == ASK_TEXT &&
                      p->tokens[next - 1].plural; /* the average price of different genres */
     if (different) p->grouping = true, p->distinct = false;
@@ -684,7 +742,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         return;
     }
     if (p->fn >= 0 && p->value_end == at && at && plan_is_filtered(p, ref, at)) return; /* high priority tickets */
-    if (p->fn >= 0 && !plan_is_so(p, ref, next)) {
+    if (p->fn >= 0 && !(p->how_long && plan_temporal(column)) && !plan_is_so(p, ref, next)) {
         plan_measure_column(p, ref, next);
         return;
     }
@@ -697,11 +755,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         if (first) p->lead = LEAD_WHICH;
         return;
     }
-    if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
-        !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
-        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
-        !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
-        (!plan_numeric(column) || p->extreme_common)) {
+    if (plan_is_kind(p, ref, next)) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);
         return;
     }

@@ -31,6 +31,7 @@ typedef struct plan_state {
     plan_lead lead;
     bool lead_open; /* what follows is what is listed */
     size_t at;      /* where it is read */
+    ask_ref counted; /* the column of the rows that are counted, which refer to those of the entity; column -1 */
     int way;        /* of several keys to one table, the one that was said; -1 */
     bool fresh;     /* "new", which a time behind it explains */
     int main_table; /* the first table that the question names; -1 */
@@ -42,6 +43,7 @@ typedef struct plan_state {
     int focus; /* the table that words next to it are about; -1 */
 
     int fn; /* an ask_fn that waits for what it is of; -1 */
+    lh_str said[ASK_RATIO + 1]; /* the words of aggregates, by ask_fn */
     bool distinct, mean;
     size_t measure_at, measure_end; /* the table that is counted: its first word, and what is behind it */
     size_t parts_before;            /* conditions that were said before the share's rows */
@@ -82,6 +84,7 @@ typedef struct plan_state {
     bool ranking;               /* "rank the genres by" */
     size_t outer;               /* groups that were asked for, each of which has what is most of it */
     lh_str series;              /* "running", "growth": what it was asked by */
+    ask_ref role;               /* the column that leads to those who are asked for: servers, of server_id; column -1 */
     bool how_long;
     double long_seconds; /* the unit in which that is asked; 0: as it comes */
     bool comparing;      /* times with one another */
@@ -158,6 +161,27 @@ size_t plan_resolve(plan_state *p, size_t at);
 size_t plan_compare_columns(plan_state *p, size_t at);
 /* What one asks the whole of, where a rate or an age has an average: amounts, hours. */
 bool plan_sums(lh_str name);
+/* ---- plan_ahead.c: how many words each takes ---- */
+size_t plan_ahead(plan_state *p, size_t at);
+size_t plan_extreme_date(plan_state *p, size_t at);
+extern const char plan_sold[];
+bool plan_is_sold(const plan_state *p, size_t at);
+bool plan_is_pieces(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret);
+/* ---- plan_role.c ---- */
+int plan_role_table(plan_state *p, const ask_key *key); /* the table once more, of what its rows are to others; -1: no memory */
+size_t plan_count_role(plan_state *p, size_t at);
+size_t plan_resolve_role(plan_state *p, size_t at);
+size_t plan_group_role(plan_state *p, size_t at);   /* "each manager" */
+size_t plan_compare_role(plan_state *p, size_t at); /* "more than their manager" */
+bool plan_is_reporting(const plan_state *p, size_t at);
+/* ---- plan_amount.c ---- */
+ask_ref plan_money(const plan_state *p, int table); /* the amount of its rows; column -1: none, or several */
+void plan_amount(plan_state *p);                    /* the sum of it, of what is asked for */
+bool plan_on_total(plan_state *p, int table, size_t at);
+bool plan_is_amount_of(const plan_state *p, const plan_choice *table, size_t at, lexicon_match *ret);
+size_t plan_how_much_done(plan_state *p, size_t at);
+size_t plan_owed(plan_state *p, size_t at);
+void plan_count_first(plan_state *p, size_t at);
 
 void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers);
 
@@ -168,6 +192,7 @@ double plan_word_number(const ask_token *token, bool *ret);             /* also 
 /* ---- plan_extreme.c: how many words it takes ---- */
 size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row);
 size_t plan_extreme(plan_state *p, size_t at);
+void plan_extreme_column(plan_state *p, ask_ref ref, size_t at); /* the highest of it, or by it */
 size_t plan_count_before_extreme(plan_state *p, size_t at);
 /* ---- plan_mention.c ---- */
 size_t plan_mention(plan_state *p, size_t at); /* how many words it takes */
@@ -188,6 +213,7 @@ LH_MUST_CHECK lh_code plan_times_said(plan_state *p, lh_error *err);
 /* ---- plan_left.c ---- */
 bool plan_parts_there(const ask_plan *plan); /* conditions of what is shared */
 void plan_left(plan_state *p);
+void plan_doubts(plan_state *p); /* plan_doubt.c */
 /* Errors: INVALID (what is asked by is masked for the caller). */
 LH_MUST_CHECK lh_code plan_masked(plan_state *p, lh_error *err);
 /* ---- plan_who.c ---- */
@@ -196,10 +222,15 @@ LH_MUST_CHECK lh_code plan_entity(plan_state *p, lh_error *err);
 void plan_people(plan_state *p);         /* "who works in Finance": people instead of what was named */
 bool plan_is_texts(const plan_state *p); /* "who are the librarians": a column is who they are */
 void plan_end_not(plan_state *p);
+/* Numbers written out become one word, courtesy none. Returns how many words there are then. */
+size_t plan_join(ask_token *tokens, size_t count, lh_arena *arena);
 void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
 void plan_mark_filler(ask_token *token);
 static inline bool plan_filler(const ask_token *token) { return token->filler; }
+
+/* ---- plan_said.c ---- */
+size_t plan_said(plan_state *p, size_t at); /* how many words it takes */
 
 /* ---- plan_arith.c ---- */
 /* What two columns of a row make: the words of it; 0: none begins at `at`. */
@@ -213,7 +244,14 @@ LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);
 bool plan_is_people(const plan_state *p, int table);
 /* The one table of people to which rows of the table refer; -1: none, or several. */
 int plan_people_of(const plan_state *p, int table);
+/* ---- plan_label.c ---- */
+ask_ref plan_key(const plan_state *p, int table); /* column -1: it has none */
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
+void plan_name_keys(plan_state *p); /* what the numbers that are listed lead to */
+void plan_texts(plan_state *p);     /* in which words were searched for */
+/* ---- plan_base.c ---- */
+/* Errors: INVALID (nothing joins what is asked for). */
+LH_MUST_CHECK lh_code plan_base(plan_state *p, lh_error *err);
 /* ---- plan_each.c ---- */
 /* The plan lists so many rows of each group by that column, where the question asks for them. */
 bool plan_rows_of_each(plan_state *p, ask_ref by);
@@ -232,12 +270,15 @@ size_t plan_on_more(plan_state *p, size_t at);          /* "and Bob Ray", behind
 size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those with no end */
 bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */
 bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);
+bool plan_still_open(plan_state *p, ask_filter *filter);
+bool plan_undone(plan_state *p, ask_filter *filter); /* plan_value.c: of a date that is not there */
 /* ---- plan_found.c ---- */
 void plan_count_company(plan_state *p);
 void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_place(plan_state *p, ask_ref ref);
 /* "with phone calls but no e-mails": rows of that table that are asked for stand apart from those of which there are none. */
 void plan_apart(plan_state *p, int table);
+int plan_leads_to(plan_state *p, ask_ref ref);
 void plan_take_key(plan_state *p, size_t key); /* that one before all others */
 void plan_on_other(plan_state *p, int table);
 void plan_on_table(plan_state *p, int table, size_t words, size_t at);

@@ -7,6 +7,24 @@ bool plan_parts_there(const ask_plan *plan) {
     return there;
 }
 
+/* The name of the one place to which rows of the entity refer: a venue, a store; column -1: none. */
+static ask_ref left_place(const plan_state *p) {
+    ask_ref found = PLAN_NONE, label[2];
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key_of = &p->schema->keys[k];
+        bool key = false, place = false;
+        lh_str name = p->schema->tables[key_of->to.table].name.name;
+        for (lh_str rest =
+                 LH_STR("venue location site place room branch store office hotel building airport hall clinic");
+             rest.len;)
+            place |= lh_str_starts(name, lh_str_split(&rest, ' '));
+        if (key_of->from.table != p->entity || !place || plan_label(p, key_of->to.table, label, 2, &key) != 1) continue;
+        if (plan_has(found)) return PLAN_NONE;
+        found = label[0];
+    }
+    return found;
+}
+
 /* "where does Ann live": a place of hers is shown, where her rows have one. */
 static void left_where(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -15,10 +33,16 @@ static void left_where(plan_state *p) {
                         : PLAN_NONE;
     for (size_t i = 0; i < p->count; i++) /* at whose place */
         if (plan_is_word(p, i, "work works working worked stay staying go going")) place.column = -1;
+    if (!plan_has(place) && p->entity >= 0) place = left_place(p);
     if (!plan_has(place) || plan->measure_count || plan->column_count == ASK_COLUMNS_MAX) {
         plan_doubt(p, LH_STR("where"));
         return;
     }
+    ask_ref label[2];
+    bool key = false;
+    size_t n = p->row_of == p->entity ? plan_label(p, p->entity, label, 2, &key) : 0; /* and not all of the row */
+    if (n) plan->column_count = 0;
+    for (size_t i = 0; i < n; i++) plan->columns[plan->column_count++] = label[i];
     plan->columns[plan->column_count++] = place;
 }
 
@@ -171,13 +195,136 @@ static void left_measures(plan_state *p) {
     if (p->mean && !plan->group_count) p->penalty += 0.45;                              /* of what each has */
 }
 
+/* "the total", "the average": what was said has an aggregate of its kind. */
+static bool left_has(const plan_state *p, ask_fn fn) {
+    const ask_plan *plan = &p->plan;
+    bool how_much = false;
+    for (size_t i = 0; i < p->count; i++) how_much |= plan_is_word(p, i, "how") && plan_is_word(p, i + 1, "much");
+    bool has = fn == ASK_AVG && (p->mean || plan->mean_of_groups || plan->mean_of_rows),
+         row = fn == ASK_SUM && plan->column_count > 0;
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        const ask_measure *m = &plan->measures[i];
+        has |= m->fn == fn || (fn == ASK_SUM && (m->fn >= ASK_SHARE || !how_much));
+    }
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter *f = &plan->filters[i];
+        has |= f->op == ASK_COUNTS || (f->average && fn == ASK_AVG);
+    }
+    for (size_t i = 0; i < plan->column_count && row; i++) has |= plan_numeric(plan_column(p, plan->columns[i]));
+    return has || plan->running || plan->growth;
+}
+
+/* Is a number of rows, other than how many there are, a part of the plan? */
+static bool left_is_amount(const plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    bool is = plan->ordered && plan->order_measure < 0;
+    for (size_t i = 0; i < plan->measure_count; i++)
+        is |= plan_has(plan->measures[i].column) && plan->measures[i].fn != ASK_COUNT_DISTINCT;
+    for (size_t i = 0; i < plan->column_count; i++) is |= plan_numeric(plan_column(p, plan->columns[i]));
+    for (size_t i = 0; i < plan->filter_count; i++)
+        is |= (plan->filters[i].op >= ASK_GT && plan->filters[i].op <= ASK_BETWEEN) ||
+              plan->filters[i].op == ASK_COUNTS || plan_has(plan->filters[i].other) ||
+              (plan_has(plan->filters[i].column) && plan_numeric(plan_column(p, plan->filters[i].column)));
+    return is;
+}
+
+/* Words of numbers that the plan has none of: "the total value of orders" is not how many there are. */
+static void left_said(plan_state *p) {
+    static const ask_fn fns[] = {ASK_SUM, ASK_AVG, ASK_MEDIAN};
+    for (size_t i = 0; i < sizeof fns / sizeof *fns; i++)
+        if (p->said[fns[i]].len && !left_has(p, fns[i])) plan_doubt(p, p->said[fns[i]]);
+    for (size_t i = 0; i + 1 < p->count && p->plan.measure_count;
+         i++) { /* the value of the stock is not how many there are in it */
+        const ask_measure *m = &p->plan.measures[0];
+        bool value = plan_is_word(p, i, "value worth") && plan_is_word(p, i + 1, "of");
+        if (value && plan_has(m->column) && m->fn == ASK_SUM && !m->how &&
+            plan_called(p, m->column, "stock quantity qty units hours days count seats distance weight")) {
+            plan_doubt(p, p->tokens[i].raw);
+            return;
+        }
+    }
+    for (size_t i = 0; i < p->count && !left_is_amount(p); i++) {
+        bool amount = plan_is_word(p, i, "amount amounts value worth money") && !plan_is_word(p, i + 1, "of");
+        if (plan_is_word(p, i, "value worth") && i && plan_is_word(p, i - 1, "total sum average combined"))
+            amount = true;
+        if (amount) {
+            plan_doubt(p, p->tokens[i].raw);
+            return;
+        }
+    }
+}
+
+static bool left_refers(const plan_state *p, ask_ref ref) {
+    bool refers = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) refers |= plan_same(p->schema->keys[k].from, ref);
+    return plan_has(ref) && refers;
+}
+
+/* What says which row is meant is no quantity; rows are not counted by what each of them is; no group is of two dates of a row. */
+static void left_senseless(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    bool order = plan->ordered && plan->order_measure < 0 && p->extreme && left_refers(p, plan->order_column);
+    if (order && plan_numeric(plan_column(p, plan->order_column)))
+        plan_doubt(p, plan_column(p, plan->order_column)->name);
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        const ask_measure *m = &plan->measures[i];
+        if (m->fn != ASK_COUNT && m->fn != ASK_COUNT_DISTINCT && left_refers(p, m->column))
+            plan_doubt(p, plan_column(p, m->column)->name);
+        for (size_t g = 0; g < plan->group_count && !p->mean && m->fn == ASK_COUNT && !plan_has(m->column); g++)
+            if (plan->groups[g].column.table == m->column.table && plan_has(plan->groups[g].column) &&
+                !plan->groups[g].part && plan_column(p, plan->groups[g].column)->key)
+                plan_doubt(p, p->schema->tables[m->column.table].shown);
+    }
+    for (size_t i = 0; i < plan->group_count; i++)
+        for (size_t k = 0; k < plan->group_count; k++) {
+            const ask_group *a = &plan->groups[i], *b = &plan->groups[k];
+            if (a->part && !b->part && plan_has(b->column) && a->column.table == b->column.table &&
+                !plan_same(a->column, b->column) && plan_temporal(plan_column(p, b->column)))
+                plan_doubt(p, plan_column(p, b->column)->name);
+        }
+    for (size_t i = 0; i < plan->group_count; i++) {
+        const ask_group *g = &plan->groups[i];
+        if (g->part == ASK_HOUR_OF_DAY && plan_has(g->column) && plan_column(p, g->column)->type == ASK_DATE)
+            plan_doubt(p, LH_STR("hour"));
+    }
+}
+
+/* "everyone who …": no list of yes and no. */
+static void left_flags(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    bool flags = p->lead == LEAD_WHO && plan->column_count && plan->distinct && !plan->measure_count;
+    for (size_t i = 0; i < plan->column_count; i++) flags &= plan_column(p, plan->columns[i])->type == ASK_BOOL;
+    if (flags) plan_doubt(p, p->tokens[0].raw);
+    bool days = plan->column_count && plan->distinct && !plan->measure_count; /* which members: no list of days */
+    for (size_t i = 0; i < plan->column_count; i++) days &= plan_temporal(plan_column(p, plan->columns[i]));
+    for (size_t i = 0; i < p->count; i++)
+        days &= !plan_is_word(p, i, "when day days date dates time times month months year years week weeks");
+    if (days && p->lead == LEAD_WHICH) p->penalty += 0.3;
+    bool role = !plan_has(p->role); /* which servers left: those who have served */
+    for (size_t i = 0; i < plan->measure_count; i++) role |= plan->measures[i].column.table == p->role.table;
+    for (size_t i = 0; i < plan->filter_count; i++) role |= plan->filters[i].column.table == p->role.table;
+    if (!role) plan_doubt(p, plan_column(p, p->role)->name);
+    if (p->lead == LEAD_WHICH && p->row_filter >= 0 && p->entity_made && !p->mentioned_count && !plan->measure_count &&
+        !plan->group_count)
+        plan_doubt(p, p->tokens[0].raw); /* what Ann does: not who she is */
+    size_t first = 0;
+    while (first < p->count && first < 2 && !plan_is_word(p, first, "which who")) first++;
+    if (plan_is_word(p, first, "which who") && plan->measure_count && !plan->group_count && !plan->mean_of_rows &&
+        !plan->column_count)
+        plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
+}
+
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
+    left_said(p);
     left_rows(p);
     left_who(p);
     left_filters(p);
     left_listed(p);
     left_measures(p);
+    left_senseless(p);
+    left_flags(p);
+    plan_doubts(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;
     if (p->where) left_where(p);

@@ -29,11 +29,32 @@ static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
     tokens[i].stem = lexicon_stem(p->lex, tokens[i].one);
     size_t n = lexicon_columns(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
     for (size_t k = 0; k < n; k++)
-        tokens[i].negated |= found[k].score >= 0.9 && plan_column(p, found[k].ref)->type == ASK_BOOL;
+        tokens[i].negated |= found[k].score >= 0.7 && plan_column(p, found[k].ref)->type == ASK_BOOL;
     n = lexicon_values(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
     for (size_t k = 0; k < n && whole.word.len > 6; k++) tokens[i].negated |= found[k].score >= 0.9;
     if (!tokens[i].negated) tokens[i] = whole;
     return tokens[i].negated;
+}
+
+/* "outdoor" of what is "indoor" or not. */
+static bool mend_is_opposite(const plan_state *p, ask_token *tokens, size_t i) {
+    static const char *const pairs[][2] = {
+        {"outdoor", "indoor"},      {"private", "public"},   {"offline", "online"},   {"external", "internal"},
+        {"temporary", "permanent"}, {"manual", "automatic"}, {"foreign", "domestic"}, {"optional", "mandatory"},
+        {"optional", "required"},   {"used", "new"},         {"closed", "open"}};
+    const ask_token whole = tokens[i];
+    for (size_t k = 0; k < 2 * sizeof pairs / sizeof *pairs; k++) {
+        lexicon_match found[PLAN_MATCHES];
+        if (!lh_str_eq(whole.word, lh_str_from(pairs[k / 2][k % 2]))) continue;
+        tokens[i].word = tokens[i].one = lh_str_from(pairs[k / 2][1 - k % 2]);
+        tokens[i].stem = lexicon_stem(p->lex, tokens[i].one);
+        size_t n = lexicon_columns(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
+        for (size_t m = 0; m < n; m++)
+            tokens[i].negated |= found[m].score >= 0.9 && plan_column(p, found[m].ref)->type == ASK_BOOL;
+        if (tokens[i].negated) return true;
+        tokens[i] = whole;
+    }
+    return false;
 }
 
 /* "cost more than 100" is of a price, where there are costs, too. */
@@ -60,14 +81,17 @@ void plan_mend(const plan_state *p, ask_token *tokens) {
         "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
         "greatest fewest median maximum minimum without greater higher lower";
     mend_cost(p, tokens);
-    for (size_t i = 0; i < p->count; i++) plan_mark_filler(&tokens[i]);
+    for (size_t i = 0; i < p->count; i++) {
+        plan_mark_filler(&tokens[i]);
+        tokens[i].known = tokens[i].kind == ASK_WORD && lexicon_has_word(p->lex, &tokens[i]);
+    }
     for (size_t i = 0; i < p->count; i++) {
         lexicon_match ignored[1];
         if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
             ask_in(tokens[i].word, forms) || lexicon_tables(p->lex, tokens, p->count, i, ignored, 1) ||
             lexicon_columns(p->lex, tokens, p->count, i, ignored, 1) ||
             lexicon_values(p->lex, tokens, p->count, i, ignored, 1) || mend_is_name(p, tokens, i) ||
-            mend_is_negated(p, tokens, i))
+            mend_is_opposite(p, tokens, i) || mend_is_negated(p, tokens, i))
             continue;
         for (lh_str rest = lh_str_from(forms); rest.len;) {
             lh_str form = lh_str_split(&rest, ' ');

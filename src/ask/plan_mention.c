@@ -1,6 +1,8 @@
 /* What stands at a place of the question: a table, a column or a value, by what fits the words around it best. */
 #include "ask/plan_internal.h"
 
+#include <stdio.h>
+
 /* "reply rate": the share of those that are so. */
 static bool mention_is_rate(const plan_state *p, size_t at) {
     return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].one, "rate ratio percentage share");
@@ -10,6 +12,22 @@ static void mention_on_rate(plan_state *p) {
     p->share = f->numerator = true;
     plan_measure(p, ASK_SHARE, (ask_ref){f->column.table, -1});
     p->fn = -1;
+}
+
+/* "never ordered": the one table of what is done with them, whatever it is called. */
+static bool mention_one_link(const plan_state *p, size_t at, int *ret_table) {
+    int found = -1;
+    if (!plan_is_word(p, at, "ordered sold bought purchased booked used rented hired visited served")) return false;
+    plan_choice state = plan_best_value(p, at);
+    if (state.there && state.match.score >= 0.9) return false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->to.table != p->entity || key->from.table == p->entity) continue;
+        if (found >= 0 && found != key->from.table) return false;
+        found = key->from.table;
+    }
+    *ret_table = found;
+    return found >= 0;
 }
 
 /* "never placed", where there is a table of placements of those who are asked for. */
@@ -33,7 +51,7 @@ static bool mention_is_done(const plan_state *p, size_t at, int *ret_table) {
             continue;
         return *ret_table = key->from.table, true;
     }
-    return false;
+    return (p->without || often) && mention_one_link(p, at, ret_table);
 }
 
 /* "year of manufacture", where the year is a column: what happened then says no more. */
@@ -64,7 +82,7 @@ static bool mention_dated(plan_state *p, const lexicon_match *value, const plan_
                               ask_in(t->word, "left lost sold won");
     if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
         return false;
-    if (column->there && column->match.ref.table == value->ref.table &&
+    if (column->there && (column->match.ref.table == value->ref.table || column->match.ref.table == p->entity) &&
         plan_temporal(plan_column(p, column->match.ref)))
         return p->date_subject = column->match.ref, true;
     ask_ref date = plan_date_of(p, value->ref.table, &only);
@@ -155,8 +173,17 @@ void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said) {
 }
 
 static size_t mention_column(plan_state *p, const plan_choice *column, size_t at) {
+    plan_choice kind = plan_is_word(p, at, "sales") && at + 1 < p->count ? plan_best_column(p, at + 1, WANT_ANY) : (plan_choice){0};
+    if (kind.there && kind.match.score >= 0.97 && column->match.score < 0.9 && plan_column(p, kind.match.ref)->type == ASK_TEXT)
+        return 1; /* the sales channel: a channel */
     if (column->match.score < 0.5) p->penalty += 0.15;
-    else if (column->match.score < 0.75) p->penalty += 0.05;
+    else if (column->match.score < 0.8 && p->main_table < 0 && p->entity < 0 && p->focus != column->match.ref.table &&
+             !lh_str_starts(plan_column(p, column->match.ref)->name, p->tokens[at].one) &&
+             !ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
+        p->penalty += 0.25; /* a bill: an invoice, of whatever table has one? */
+        plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                  LH_STR_ARG(plan_column(p, column->match.ref)->name));
+    } else if (column->match.score < 0.75) p->penalty += 0.05;
     if (column->close &&
         (column->other.ref.table != column->match.ref.table || column->other.ref.column != column->match.ref.column) &&
         column->match.score < 0.95) {
@@ -165,8 +192,20 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
                   LH_STR_ARG(plan_column(p, column->match.ref)->name),
                   LH_STR_ARG(plan_column(p, column->other.ref)->name));
     }
-    size_t filters = p->plan.filter_count;
-    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
+    size_t filters = p->plan.filter_count, whose = at + column->match.words;
+    if (p->fn >= 0 && plan_is_word(p, whose, "of")) { /* the average age of customers is of no event */
+        while (plan_is_word(p, ++whose, "the our all")) {
+        }
+        plan_choice of = whose < p->count ? plan_best_table(p, whose) : (plan_choice){0};
+        int own = column->match.ref.table;
+        if (of.there && of.match.score >= 0.9 && of.match.ref.table != own &&
+            ask_path(p->schema, own, of.match.ref.table, NULL) < 0 &&
+            ask_path(p->schema, of.match.ref.table, own, NULL) < 0)
+            plan_doubt(p, p->tokens[at].raw);
+    }
+    bool whole = !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending");
+    if (whole && p->fn == ASK_SUM) plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
+    if (p->fn < 0 && whole) {
         p->fn = ASK_SUM; /* of which nobody means one row's */
         plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
     }
@@ -194,8 +233,9 @@ static bool mention_is_flag(const plan_state *p, const plan_choice *column, size
 /* "the phone of Ann", "phone number": the column, not a value that is written so. */
 static bool mention_is_asked(const plan_state *p, const plan_choice *column, size_t at) {
     size_t next = at + column->match.words;
-    return column->match.score >= 0.95 &&
-           (plan_is_word(p, next, "of for") || (plan_is_word(p, next, "number numbers") && column->match.words == 1));
+    bool whose = at && p->tokens[at - 1].possessive && (next >= p->count || p->tokens[next].kind == ASK_STOP);
+    return column->match.score >= 0.95 && (whose || plan_is_word(p, next, "of for") ||
+                                           (plan_is_word(p, next, "number numbers") && column->match.words == 1));
 }
 
 /* "who never opened a ticket": the people that have them. */
@@ -265,8 +305,34 @@ static void mention_prefer_date(const plan_state *p, plan_choice *column, size_t
         }
 }
 
+/* "amount refunded", of refund_amt: which amount, and no state of its row. */
+static bool mention_is_of_number(const plan_state *p, size_t at) {
+    ask_ref ref = p->subject >= 0 && p->mentioned[p->subject].at + 1 == at ? p->mentioned[p->subject].ref : PLAN_NONE;
+    const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    if (!plan_has(ref) && last && at && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_has(last->column) &&
+        lexicon_column_named(p->lex, last->column, &p->tokens[at - 1]))
+        ref = last->column;
+    return plan_has(ref) && plan_numeric(plan_column(p, ref)) && lh_str_ends(p->tokens[at].word, LH_STR("ed")) &&
+           lexicon_column_named(p->lex, ref, &p->tokens[at]);
+}
+
+/* "Ann's phone", "her phone number": what she has, and nothing that is only so. */
+static bool mention_is_thing(const plan_state *p, const plan_choice *value, size_t at) {
+    size_t next = at + value->match.words;
+    bool ends = next >= p->count || p->tokens[next].kind == ASK_STOP, of = at && p->tokens[at - 1].possessive;
+    return plan_is_word(p, next, "number numbers") ? !plan_is_word(p, next + 1, "of")
+                                                   : of && ends && !plan_column(p, value->match.ref)->key;
+}
+
 static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {
     if (value->match.score < 0.5) return 0;
+    if (value->match.words == 1 && mention_is_of_number(p, at)) {
+        const char *done = lh_arena_cstr(p->arena, p->tokens[at].word);
+        ask_ref date = done ? plan_date_called(p, value->match.ref.table, done, PLAN_NONE) : PLAN_NONE;
+        if (plan_has(date)) p->date_subject = date; /* refunded this year: then, and not when it was ordered */
+        return 1;
+    }
+    if (mention_is_thing(p, value, at)) return plan_doubt(p, p->tokens[at].raw), value->match.words;
     if (value->match.words == 1 && mention_is_verb(p, &value->match, at)) return 1;
     if (value->match.words == 1 && mention_dated(p, &value->match, column, at)) return 1;
     size_t then = at + value->match.words;
@@ -326,13 +392,115 @@ static bool mention_is_when(const plan_state *p, const lexicon_match *value, siz
            column.match.score >= 0.9 && !lh_str_eq_nocase(text, said);
 }
 
+/* "by server", of server_id, and "received by": to whom the column leads, rather than a state of that name. */
+static bool mention_is_role(const plan_state *p, const lexicon_match *value, const lexicon_match *column, size_t at) {
+    bool refers = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) refers |= plan_same(p->schema->keys[k].from, column->ref);
+    if (refers && column->words > value->words && column->score >= 0.97) return true;
+    return refers && value->words == 1 && (p->grouping || (p->lead_open && p->lead != LEAD_WHO)) &&
+           lexicon_column_named(p->lex, column->ref, &p->tokens[at]) &&
+           lh_str_starts(plan_column(p, column->ref)->name, p->tokens[at].one);
+}
+
+/* "order amount", "tickets sold": what is said is a number of the table's rows. How many words it takes. */
+static size_t mention_number(plan_state *p, const plan_choice *table, const plan_choice *column, size_t at) {
+    lexicon_match amount;
+    if (plan_is_amount_of(p, table, at, &amount) && !(column->there && column->match.words >= amount.words))
+        return plan_on_column(p, &amount, at), amount.words;
+    if (plan_is_pieces(p, table, at, &amount) && (p->fn >= 0 || p->extreme)) {
+        plan_note(p, "'%.*s' are counted by '%.*s'", LH_STR_ARG(p->tokens[at].raw),
+                  LH_STR_ARG(plan_column(p, amount.ref)->name));
+        if (p->fn == ASK_COUNT || p->fn < 0) p->fn = ASK_SUM;
+        plan_on_column(p, &amount, at);
+        return 1;
+    }
+    return 0;
+}
+
+/* Words that a value is called by, too, but which mean the table or the column here. */
+static bool mention_is_no_value(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column,
+                                const plan_choice *of_value, size_t at) {
+    const plan_choice table = *of_table, column = *of_column;
+    plan_choice value = *of_value;
+    if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
+    if (value.there && table.there && table.match.score >= 0.97 && value.match.words == table.match.words &&
+        (p->grouping || value.match.ref.table == table.match.ref.table))
+        value.there = false; /* recruiters, not those of them whose level is Recruiter */
+    bool kind = (value.match.score < 0.99 && p->tokens[at].plural) ||
+                (at && !p->tokens[at].capital && plan_is_word(p, at - 1, "which what each every per"));
+    if (value.there && column.there && value.match.words == 1 && kind && column.match.score >= 0.95 &&
+        column.match.words == 1 && plan_column(p, column.match.ref)->type == ASK_TEXT)
+        value.there = false; /* clients, of a column: not what a Client raised */
+    if (value.there && column.there && mention_is_role(p, &value.match, &column.match, at)) value.there = false;
+    if (value.there && value.match.score < 0.95 && value.match.words == 1 && table.there && table.match.score >= 0.75 &&
+        p->tokens[at].plural)
+        value.there = false; /* bookings, not what is booked */
+    if (value.there && value.match.words == 1 && value.match.score < 0.99 && p->tokens[at].plural &&
+        ask_in(p->tokens[at].one, "day week month year hour minute"))
+        value.there = false; /* how many days: no shift of that name */
+    if (value.there && column.there && p->lead == LEAD_WHEN && plan_temporal(plan_column(p, column.match.ref)) &&
+        column.match.ref.table != value.match.ref.table && column.match.ref.table == p->row_by.table)
+        value.there = false; /* when was Ann hired: of her own date */
+    return !value.there;
+}
+
+/* "booked per month": by the date on which it was, of whatever state it is now. */
+static bool mention_is_dated(plan_state *p, const lexicon_match *value, size_t at) {
+    lh_str word = p->tokens[at].word;
+    bool per = plan_is_word(p, at + 1, "per by each every a") &&
+               plan_is_word(p, at + 2, "day week month quarter year weekday hour");
+    if (!per || value->words != 1 || word.len < 5 || !lh_str_ends(word, LH_STR("ed"))) return false;
+    char words[160];
+    snprintf(words, sizeof words, "%.*s %.*s %.*s", word.len < 40 ? (int)word.len : 0, word.ptr,
+             word.len < 40 ? (int)word.len - 2 : 0, word.ptr, word.len < 40 ? (int)word.len - 1 : 0, word.ptr);
+    ask_ref date = plan_date_called(p, value->ref.table, words, PLAN_NONE);
+    if (!plan_has(date)) return false;
+    p->date_subject = date;
+    plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(word), LH_STR_ARG(plan_column(p, date)->name));
+    return true;
+}
+
+/* Which of the three it is: how well each fits. */
+static void mention_weigh(const plan_state *p, const plan_choice *of_table, const plan_choice *of_column,
+                          const plan_choice *of_value, size_t at, double *ret_table, double *ret_column,
+                          double *ret_value) {
+    const plan_choice table = *of_table, column = *of_column, value = *of_value;
+    size_t behind = at + (table.there ? table.match.words : 0);
+    double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
+           v = value.there ? value.score + 0.1 : 0;
+    if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 &&
+        column.match.words == table.match.words)
+        t -= 0.4; /* membership, not members */
+    size_t next = at + (column.there ? column.match.words : 0);
+    bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
+    bool less = column.there && ask_names_key(plan_column(p, column.match.ref)->name) && table.match.score >= 0.95 &&
+                column.match.score < table.match.score && column.match.words == table.match.words;
+    if (t > 0 && c > 0 && (row || less || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
+        mention_leads(p, column.match.ref, table.match.ref.table))
+        c = 0; /* a customer: the one that the column refers to */
+    if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
+        c -= 0.5; /* the longest flight, not the largest flight number */
+    bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
+                 (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
+    if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
+    if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
+        v -= 0.3; /* openings, not open */
+    if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
+    *ret_table = t;
+    *ret_column = c;
+    *ret_value = v;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
+    size_t number = mention_number(p, &table, &column, at);
+    if (number) return number;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
-    if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
+    if (value.there && mention_is_no_value(p, &table, &column, &value, at)) value.there = false;
     if (mention_on_denied(p, &value, at)) return 1;
     if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
@@ -347,32 +515,36 @@ size_t plan_mention(plan_state *p, size_t at) {
     mention_prefer_date(p, &column, at);
     if (column.there && mention_is_deed(p, &column.match, at)) return 1;
     if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
+    if (p->grouping && column.there && column.match.score < 0.9 && column.match.words == 1 && !table.there &&
+        at + 1 < p->count) {
+        plan_choice behind = plan_best_column(p, at + 1, WANT_ANY); /* job category: a category */
+        if (behind.there && behind.match.score >= 0.97 && behind.match.ref.table != column.match.ref.table)
+            return plan_note(p, "'%.*s' is '%.*s' of '%.*s'", LH_STR_ARG(p->tokens[at + 1].word),
+                             LH_STR_ARG(plan_column(p, behind.match.ref)->name),
+                             LH_STR_ARG(p->schema->tables[behind.match.ref.table].shown)),
+                   1;
+    }
     bool deed = plan_is_word(p, at, "sold bought") ||
                 (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
-    if (deed && mention_is_done(p, at, &done)) return plan_on_other(p, done), 1;
-    size_t behind = at + (table.there ? table.match.words : 0);
-    double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
-           v = value.there ? value.score + 0.1 : 0;
-    if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
-    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 &&
-        column.match.words == table.match.words)
-        t -= 0.4; /* membership, not members */
-    size_t next = at + (column.there ? column.match.words : 0);
-    bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
-    if (t > 0 && c > 0 && (row || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
-        mention_leads(p, column.match.ref, table.match.ref.table))
-        c = 0; /* a customer: the one that the column refers to */
-    if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
-        c -= 0.5; /* the longest flight, not the largest flight number */
-    bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
-                 (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
-    if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
-    if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
-        v -= 0.3; /* openings, not open */
-    if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
+    if (deed && mention_is_done(p, at, &done)) {
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(p->schema->tables[done].shown));
+        return plan_on_other(p, done), 1;
+    }
+    if (table.there && table.match.score >= 0.9 && value.there && value.match.words == 1 && !p->tokens[at].capital) {
+        lh_str text = plan_column(p, value.match.ref)->values[value.match.value]; /* account is no accountant */
+        if (!lh_str_eq_nocase(text, p->tokens[at].word) && !lh_str_eq_nocase(text, p->tokens[at].one))
+            value.there = false;
+    }
+    if (value.there && mention_is_dated(p, &value.match, at)) return 1;
+    double t, c, v;
+    mention_weigh(p, &table, &column, &value, at, &t, &c, &v);
     if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);
     if (t >= c && t > 0) {
-        if (table.match.score < 0.9) p->penalty += 0.05;
+        if (table.match.score < 0.9) {
+            p->penalty += deed && p->not ? 0.3 : 0.05; /* never inspected: without an inspector? */
+            plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                      LH_STR_ARG(p->schema->tables[table.match.ref.table].shown));
+        }
         if (table.close) p->penalty += 0.1;
         plan_on_table(p, table.match.ref.table, table.match.words, at);
         return table.match.words + plan_on_id(p, table.match.ref.table, at + table.match.words);

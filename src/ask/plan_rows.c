@@ -172,6 +172,9 @@ static void rows_candidates(const plan_state *p, rows_owners *owners) {
 }
 
 static lh_str rows_words(const plan_state *p, size_t at, size_t count) {
+    const ask_token *last = &p->tokens[at + count - 1];
+    lh_str whole = {p->tokens[at].raw.ptr, (size_t)(last->raw.ptr + last->raw.len - p->tokens[at].raw.ptr)};
+    if (count > 1 && lh_str_search(whole, LH_STR(". ")) != SIZE_MAX && whole.len < 100) return whole; /* Ann T. Lee */
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096); /* with one space between */
     for (size_t i = at; i < at + count; i++) {
         if (i > at) lh_buf_char(&name, ' ');
@@ -215,7 +218,8 @@ static size_t rows_name_words(const plan_state *p, size_t at, bool more) {
     while (at + n < p->count && p->tokens[at + n].kind == ASK_WORD && n < 4) {
         const ask_token *t = &p->tokens[at + n];
         bool begins = at + n == 0 && t->capital && rows_is_strange(p, 0) &&
-                      (t->possessive || (p->count > 1 && p->tokens[1].capital && p->tokens[1].possessive));
+                      (t->possessive || (p->count > 1 && p->tokens[1].capital && p->tokens[1].possessive) ||
+                       (p->count > 2 && p->tokens[1].capital && p->tokens[2].capital && p->tokens[2].possessive));
         if (!(t->capital && at + n > 0) && !begins &&
             !(small && (n == 0 || !p->tokens[at].capital) && rows_is_strange(p, at + n)))
             break;
@@ -252,10 +256,28 @@ size_t plan_on_named(plan_state *p, size_t at) {
     return 1 + words;
 }
 
+/* "whose lead recruiter is Olga Kaminski": she is the one to whom that column leads. */
+static bool rows_by_role(plan_state *p, size_t at, size_t words) {
+    const ask_key *key =
+        p->subject >= 0 && p->mentioned[p->subject].at + 6 > at ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
+    ask_ref label[2];
+    size_t n = key && key->from.table != key->to.table ? rows_unlisted(p, key->to.table, label) : 0;
+    ask_filter *f = n && !plan_is_word(p, at - 1, "of for") ? plan_filter(p, label[0], ASK_NAMED) : NULL;
+    if (!f) return false;
+    f->values[f->value_count++] = rows_words(p, at, words);
+    f->other = rows_label(p, key->to.table, label) == 2 ? label[1] : PLAN_NONE;
+    f->by_way = true;
+    f->via = f->way = key->from;
+    plan_place_subject(p);
+    rows_mean(p, label[0], at + words);
+    return true;
+}
+
 size_t plan_on_name(plan_state *p, size_t at) {
     ask_ref label[2];
     size_t words = rows_name_words(p, at, false), n = 0;
     if (!words || (words == 1 && p->tokens[at].raw.len < 3)) return 0;
+    if (at && rows_by_role(p, at, words)) return words;
     if (!rows_whose_name(p, at, words, label, &n)) { /* a name as a whole, whosever it is */
         bool several = words > 1 && p->whose_count && p->whose[0].at <= at;
         if (several) plan_doubt(p, rows_words(p, at, words));
@@ -291,8 +313,11 @@ static const ask_key *rows_self(const plan_state *p, int table, size_t at) {
     for (size_t k = 0; k < p->schema->key_count && table >= 0; k++) {
         const ask_key *key = &p->schema->keys[k];
         if (key->from.table != table || key->to.table != table) continue;
+        bool above = plan_is_word(p, at, "report reports reporting supervise supervises oversee oversees") ||
+                     (plan_is_word(p, at, "work works working") && plan_is_word(p, at + 1, "under for"));
         if (lexicon_column_has(p->lex, key->from, &p->tokens[at]) ||
-            plan_is_word(p, at, "report reports reporting supervise supervises oversee oversees"))
+            (above &&
+             plan_called(p, key->from, "manager supervisor boss lead reports superior head chief responsible foreman")))
             return key;
     }
     return NULL;
@@ -413,17 +438,39 @@ static size_t rows_self_read(plan_state *p, const ask_key *key, size_t words) {
     return words;
 }
 
+/* A verb of what one does to others of the table: "manages", "referred", of manager_id and referred_by; not "referred by". */
+static bool rows_is_deed(const plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool form = t->kind == ASK_WORD && !t->capital && !plan_is_word(p, at + 1, "by to");
+    if (!form) return false;
+    if (plan_is_word(p, at, "manage manages supervise supervises oversee oversees")) return true;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->from.table == key->to.table && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) &&
+            lexicon_column_named(p->lex, key->from, t))
+            return true;
+    }
+    return false;
+}
+
 /* "who manages Ann Lee"; "whom does Ann Lee manage", "who does she report to". */
 static size_t rows_on_deed(plan_state *p, size_t at) {
     const ask_key *key = NULL;
     size_t verb = at + 2, words = 0;
-    if (p->lead == LEAD_WHO && plan_is_word(p, at, "manages supervises oversees") && p->entity < 0) {
+    if (p->lead == LEAD_WHO && p->entity < 0 && at && plan_is_word(p, at - 1, "who") && rows_is_deed(p, at)) {
         key = rows_self_of(p, at);
         words = key ? rows_whose(p, key, at + 1, true) : 0;
         return words ? rows_self_read(p, key, 1 + words) : 0;
     }
+    if (p->lead == LEAD_WHO && at && plan_is_word(p, at - 1, "who") && p->entity < 0 && at + 1 < p->count &&
+        lh_str_ends(p->tokens[at].word, LH_STR("ed"))) { /* who referred Ann Lee */
+        key = rows_self_of(p, at);
+        words =
+            key && lh_str_ends(plan_column(p, key->from)->name, LH_STR("_by")) ? rows_whose(p, key, at + 1, true) : 0;
+        return words ? rows_self_read(p, key, 1 + words) : 0;
+    }
     if (!plan_is_word(p, at, "does do did")) return 0;
-    while (verb < p->count && verb < at + 12 && !plan_is_word(p, verb, "manage supervise oversee report")) verb++;
+    while (verb < p->count && verb < at + 12 && !plan_is_word(p, verb, "report") && !rows_is_deed(p, verb)) verb++;
     bool report = plan_is_word(p, verb, "report");
     if (verb < p->count && (!report || plan_is_word(p, verb + 1, "to"))) key = rows_self_of(p, verb);
     if (!key || (p->entity >= 0 && p->entity != key->to.table)) return 0;
@@ -436,12 +483,50 @@ static size_t rows_on_deed(plan_state *p, size_t at) {
     return 0;
 }
 
+/* The one key by which rows of the table refer to others of it; NULL: none, or several. */
+static const ask_key *rows_self_alone(const plan_state *p, int table) {
+    const ask_key *found = NULL;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->from.table != table || key->to.table != table) continue;
+        if (found) return NULL;
+        found = key;
+    }
+    return found;
+}
+
+/* "Ann Lee's manager": the row to which hers refers; "Ann Lee's people": those that refer to hers. */
+static size_t rows_is_own(plan_state *p, size_t at) {
+    ask_filter *f = p->row_filter >= 0 ? &p->plan.filters[p->row_filter] : NULL;
+    plan_choice rows = f ? plan_best_table(p, at) : (plan_choice){0};
+    bool led = (plan_is_word(p, at, "people team reports subordinates staff crew guys folks") &&
+                !plan_is_word(p, at + 1, "lead leader head manager boss captain supervisor coordinator")) ||
+               (rows.there && rows.match.score >= 0.9 && rows.match.words == 1 &&
+                rows.match.ref.table == f->column.table),
+         two = f && rows_self(p, f->column.table, at) &&
+               rows_self(p, f->column.table, at) == rows_self(p, f->column.table, at + 1),
+         ends = led || at + 1 + two >= p->count || p->tokens[at + 1 + two].kind == ASK_STOP; /* two: "team lead" */
+    if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not) return 0;
+    const ask_key *key = led ? rows_self_alone(p, f->column.table) : rows_self(p, f->column.table, at);
+    if (!key || (p->entity >= 0 && (!led || p->entity != key->from.table))) return 0;
+    f->by_way = true;
+    f->up = !led;
+    f->via = key->from;
+    f->way = led ? key->from : key->to;
+    p->row_of = -1;
+    (void)rows_self_read(p, key, 1);
+    return 1 + two;
+}
+
 /* "managed by Ann Lee", "reporting to E0003", "whose manager is Ann Lee"; "the manager of Ann Lee". */
 size_t plan_on_self(plan_state *p, size_t at) {
     size_t words = rows_on_deed(p, at);
     if (words) return words;
+    if (p->tokens[at].kind == ASK_WORD && (words = rows_is_own(p, at))) return words;
     bool reports = plan_is_word(p, at, "reports") && plan_is_word(p, at + 1, "of"),
-         down = reports || plan_is_word(p, at + 1, "by to is under"), up = !down && plan_is_word(p, at + 1, "of for");
+         works = plan_is_word(p, at, "work works working"),
+         down = reports || plan_is_word(p, at + 1, works ? "under for" : "by to is under"),
+         up = !down && plan_is_word(p, at + 1, "of for");
     if (p->tokens[at].kind != ASK_WORD || at + 2 >= p->count || (!down && !up)) return 0;
     const ask_key *key = rows_self_of(p, at);
     if (!key || (up && p->entity >= 0 && p->entity != key->to.table)) return 0;
@@ -484,7 +569,7 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
         else break;
     }
     *ret_before = false;
-    while (at && plan_is_word(p, at - 1, "not no longer yet")) at--; /* that are not open */
+    while (at && plan_is_word(p, at - 1, "not no longer yet already since")) at--; /* that are not open */
     bool behind =
         at && plan_is_word(p, at - 1, "are is still were was yet remain stay been that who have has all always");
     if (behind && p->only && plan_elsewhere(p, p->focus)) return p->focus; /* whose repairs are all fixed */
@@ -493,11 +578,12 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
 
 static const char rows_gone[] = "cancelled canceled left terminated deactivated churned";
 static const char rows_ends[] =
-    "closed finished completed resolved returned delivered paid decided fixed solved done settled repaired";
+    "closed finished completed resolved returned delivered arrived paid decided fixed solved done settled repaired";
 
 static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
     ask_filter *f = plan_filter(p, end, open ? ASK_IS_NULL : ASK_NOT_NULL);
     if (f && f->not) f->op = open ? ASK_NOT_NULL : ASK_IS_NULL, f->not = false;
+    if (f && f->op == ASK_IS_NULL && plan_undone(p, f)) return;
     plan_note(p, "'%.*s' is %s '%.*s'", LH_STR_ARG(lh_str_cut_utf8(said, 60)), open ? "without" : "with",
               LH_STR_ARG(plan_column(p, end)->name));
 }
@@ -516,10 +602,14 @@ static size_t rows_due(plan_state *p, size_t at, int table) {
             p->plan.filter_count--; /* delivered late: whatever its state is now */
         ask_filter *f = plan_filter(p, end, late ? ASK_GT : ASK_LE);
         if (f) f->other = due;
+        if (at && lexicon_column_has(p->lex, end, &p->tokens[at - 1]))
+            p->date_subject = end; /* delivered late this year */
     } else {
         ask_filter *f = plan_filter(p, due, ASK_IN_TIME);
         if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}, f->stated = true;
         rows_state(p, end, true, p->tokens[at].raw);
+        ask_filter *open = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+        if (open && open->op == ASK_IS_NULL) (void)plan_still_open(p, open);
     }
     plan_note(p, "'%.*s' is by '%.*s' and '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, due)->name),
               LH_STR_ARG(plan_column(p, end)->name));
@@ -636,6 +726,8 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
          open = ask_in(t->word, "open unclosed unresolved unfinished outstanding ongoing pending incomplete");
     ask_ref end = {-1, -1},
             done = before || not ? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word) : PLAN_NONE;
+    if (plan_has(done) && plan_numeric(plan_column(p, done)) && p->extreme && !p->order_set)
+        done = PLAN_NONE; /* highest rated */
     if (plan_has(done)) {
         rows_state(p, done, not, t->raw);
         if (table < 0) p->focus = done.table, p->main_table = p->main_table < 0 ? done.table : p->main_table;
@@ -644,7 +736,8 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
     if (table >= 0 && (rows_approval(p, at, table) || rows_over(p, at, table))) return 1;
     bool gone = table >= 0 && ask_in(t->word, "left quit"),
          us = plan_is_word(p, at + 1, "with") && plan_is_word(p, at + 2, "us"),
-         still = ask_is(t, "still") && (us || plan_is_word(p, at + 1, "here employed"));
+         still =
+             ask_in(t->word, "still currently") && (us || plan_is_word(p, at + 1, "here employed work works working"));
     if (gone || still) {
         int whose = still ? rows : table;
         end = whose >= 0 ? plan_date_called(p, whose, rows_gone, PLAN_NONE) : end;
@@ -663,8 +756,26 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
     return 1;
 }
 
+/* "whose insurance has run out": it was until a day that is over. */
+static size_t rows_run_out(plan_state *p, size_t at) {
+    ask_when when;
+    ask_ref ref = p->subject >= 0 ? p->mentioned[p->subject].ref : PLAN_NONE;
+    size_t n = plan_is_word(p, at, "run ran runs running") && plan_is_word(p, at + 1, "out")                       ? 2
+               : plan_is_word(p, at, "expired lapsed") && at && plan_is_word(p, at - 1, "has have is are already") ? 1
+                                                                                                                   : 0;
+    if (!n || !plan_has(ref) || !plan_temporal(plan_column(p, ref))) return 0;
+    if (at + n < p->count && ask_when_parse(p->tokens, p->count, at + n, p->question->today, &when)) return n;
+    plan_place_subject(p);
+    ask_filter *f = plan_filter(p, ref, ASK_IN_TIME);
+    if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}, f->stated = true;
+    p->subject = -1;
+    return n;
+}
+
 size_t plan_on_state(plan_state *p, size_t at) {
     bool before = false;
+    size_t out = rows_run_out(p, at);
+    if (out) return out;
     if (p->lead == LEAD_WHEN && rows_when(p, at)) return 1;
     if (p->tokens[at].kind != ASK_WORD || p->grouping) return 0;
     size_t expired = rows_expired(p, at);

@@ -79,7 +79,8 @@
      "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
     {"How many different cities do readers live in?",
      "SELECT count(DISTINCT \"city\") AS \"different_city\" FROM \"readers\""},
-    {"Which cities do our readers live in?", "SELECT DISTINCT \"city\" FROM \"readers\" ORDER BY \"city\" NULLS LAST"},
+    {"Which cities do our readers live in?",
+     "SELECT DISTINCT \"city\" FROM \"readers\" WHERE \"city\" IS NOT NULL ORDER BY \"city\" NULLS LAST"},
     {"list the titles and prices of poetry books",
      "SELECT \"title\", \"price\" FROM \"books\" WHERE \"genre\" = 'poetry'"},
     {"What is the email of reader RDR0042?", "SELECT \"email\" FROM \"readers\" WHERE \"reader_id\" = 'RDR0042'"},
@@ -109,8 +110,8 @@
      "DESC NULLS LAST, \"city\" LIMIT 1"},
     {"Who is the oldest reader?", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" ORDER "
                                   "BY \"age\" DESC NULLS LAST LIMIT 1"},
-    {"What is the most common genre?", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" "
-                                       "ORDER BY count(*) DESC NULLS LAST, \"genre\" LIMIT 1"},
+    {"What is the most common genre?", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" WHERE \"genre\" IS NOT "
+                                       "NULL GROUP BY \"genre\" ORDER BY count(*) DESC NULLS LAST, \"genre\" LIMIT 1"},
     {"the three longest books", ""},
     {"most recent loan",
      "SELECT \"loan_id\", \"loaned_at\" FROM \"loan_log\" ORDER BY \"loaned_at\" DESC NULLS LAST LIMIT 1"},
@@ -273,7 +274,9 @@
     {"compare readers", ""},
     {"highest and lowest price per genre", "SELECT \"genre\", max(\"price\") AS \"highest_price\", min(\"price\") AS "
                                            "\"lowest_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
-    {"oldest and youngest readers", ""},
+    {"oldest and youngest readers", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" "
+                                    "WHERE (\"age\" = (SELECT min(\"age\") FROM \"readers\") OR \"age\" = (SELECT "
+                                    "max(\"age\") FROM \"readers\")) ORDER BY \"age\" DESC NULLS LAST"},
     {"averge price of diferent genres",
      "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
     {"numbr of loans", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\""},
@@ -317,8 +320,9 @@
     {"How many transfers were delayed?", "SELECT count(*) AS \"transfers\" FROM \"transfers\" WHERE \"delay\" > 0"},
     {"transfers with a delay over 2 hours", ""},
     {"destinations that aren't in the branches table",
-     "SELECT DISTINCT \"transfers\".\"dest\" FROM \"transfers\" WHERE NOT EXISTS (SELECT 1 FROM \"branches\" WHERE "
-     "\"transfers\".\"dest\" = \"branches\".\"code\") ORDER BY \"transfers\".\"dest\" NULLS LAST"},
+     "SELECT DISTINCT \"transfers\".\"dest\" FROM \"transfers\""
+     " WHERE NOT EXISTS (SELECT 1 FROM \"branches\" WHERE \"transfers\".\"dest\" = \"branches\".\"code\") AND "
+     "\"transfers\".\"dest\" IS NOT NULL ORDER BY \"transfers\".\"dest\" NULLS LAST"},
     {"longest transfer",
      "SELECT \"transfer_id\", \"hours\" FROM \"transfers\" ORDER BY \"hours\" DESC NULLS LAST LIMIT 1"},
     {"branches older than 20 years", "SELECT \"code\", \"branch_name\" FROM \"branches\" WHERE \"year\" < 2006"},
@@ -337,8 +341,9 @@
      "\"supplier_name\""},
     {"What is the most common genre of books by Tove Jansson?",
      "SELECT \"books\".\"genre\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
-     "\"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson' GROUP BY \"books\".\"genre\" ORDER BY "
-     "count(*) DESC NULLS LAST, \"books\".\"genre\" LIMIT 1"},
+     "\"authors\".\"author_id\""
+     " WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL GROUP BY \"books\".\"genre\" "
+     "ORDER BY count(*) DESC NULLS LAST, \"books\".\"genre\" LIMIT 1"},
     {"readers in the same city", ""},
     {"share of loans not renewed by librarian",
      "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE NOT \"renewed\") / count(*), 2) AS \"percent\" FROM "
@@ -533,7 +538,7 @@
     {"What percentage of readers have fines?",
      "SELECT round(100.0 * count(*) FILTER (WHERE \"fines\" > 0) / count(*), 2) AS \"percent\" FROM \"readers\""},
     {"purchases with no amount",
-     "SELECT \"purchase_id\" FROM \"purchases\" WHERE (\"amount\" IS NULL OR \"amount\" = 0)"},
+     "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE (\"amount\" IS NULL OR \"amount\" = 0)"},
     {"min, max and average price per genre",
      "SELECT \"genre\", min(\"price\") AS \"lowest_price\", max(\"price\") AS \"highest_price\", avg(\"price\") AS "
      "\"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
@@ -605,7 +610,8 @@
      "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"days_late\" > 0) / count(*), 2) AS \"percent\" FROM "
      "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
     {"How many late loans were there?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
-    {"Which genres have no loans?", ""}, {"who are the librarians", "SELECT DISTINCT \"librarian\" FROM \"loan_log\""},
+    {"Which genres have no loans?", ""},
+    {"who are the librarians", "SELECT DISTINCT \"librarian\" FROM \"loan_log\" WHERE \"librarian\" IS NOT NULL"},
     {"How many readers did we left per month?", ""},
     {"readers by number of loans",
      "SELECT \"readers\".\"first_name\", \"readers\".\"last_name\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN "
@@ -648,8 +654,7 @@
      "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
      "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime') AND EXISTS (SELECT 1 "
      "FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
-     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'poetry') AND EXISTS (SELECT 1 "
-     "FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'poetry')"},
     {"readers with only crime loans",
      "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
      "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
@@ -674,10 +679,10 @@
     {"unreturned loans", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
     {"open loans", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
     {"loans not yet returned", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
-    {"list all genres", "SELECT DISTINCT \"genre\" FROM \"books\""},
+    {"list all genres", "SELECT DISTINCT \"genre\" FROM \"books\" WHERE \"genre\" IS NOT NULL"},
     {"list the genres of books by Tove Jansson",
      "SELECT DISTINCT \"books\".\"genre\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
-     "\"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson'"},
+     "\"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson' AND \"books\".\"genre\" IS NOT NULL"},
     {"readers with an email",
      "SELECT \"reader_id\", \"first_name\", \"last_name\", \"email\" FROM \"readers\" WHERE \"email\" IS NOT NULL"},
     {"readers with emails",
@@ -700,9 +705,9 @@
      "SELECT \"books\".\"book_id\", \"books\".\"title\" FROM \"books\" WHERE EXISTS (SELECT 1 FROM \"purchases\" WHERE "
      "\"purchases\".\"book_id\" = \"books\".\"book_id\" AND \"purchases\".\"sale_rate\" > 5)"},
     {"purchases where delivered_on > ordered_on",
-     "SELECT \"purchase_id\" FROM \"purchases\" WHERE \"delivered_on\" > \"ordered_on\""},
+     "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE \"delivered_on\" > \"ordered_on\""},
     {"purchases delivered after they were ordered",
-     "SELECT \"purchase_id\" FROM \"purchases\" WHERE \"delivered_on\" > \"ordered_on\""},
+     "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE \"delivered_on\" > \"ordered_on\""},
     {"most recently joined reader",
      "SELECT \"reader_id\", \"first_name\", \"last_name\", \"joined_on\" FROM \"readers\" WHERE \"joined_on\" IS NOT "
      "NULL ORDER BY \"joined_on\" DESC NULLS LAST LIMIT 1"},
@@ -773,3 +778,23 @@
      "\"loan_log\".\"returned_at\" IS NULL)"},
     {"top 1.5% of readers by fines", ""},
     {"books whose title contains isn't", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"title\" ILIKE '%n''t%'"},
+    {"refund loan 5", ""}, {"the longest loan, and who was it", ""}, {"list the readers in Oslo and when", ""},
+    {"number of readers by reader", ""}, {"hours per 100 crates", ""}, {"total price of books by librarian", ""},
+    {"purchases ordered in 2026 that have been delivered",
+     "SELECT \"purchase_id\", \"supplier_name\" FROM \"purchases\" WHERE \"ordered_on\" >= DATE '2026-01-01' AND "
+     "\"ordered_on\" < DATE '2027-01-01' AND \"delivered_on\" IS NOT NULL"},
+    {"loans renewed within 30 days", ""},
+    {"books and their authors", "SELECT \"books\".\"book_id\", \"books\".\"title\", \"authors\".\"name\" FROM "
+                                "\"books\" JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\""},
+    {"authors and their books", ""},
+    {"books with more than two hundred and fifty pages",
+     "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"pages\" > 250"},
+    {"Could you please tell me how many readers there are? Thanks a lot",
+     "SELECT count(*) AS \"readers\" FROM \"readers\""},
+    {"total value of loans", ""}, {"please delete reader 5", ""},
+    {"readers with renewed loans of crime books",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" "
+     "AND \"loan_log\".\"renewed\" AND \"books\".\"genre\" = 'crime')"},
+    {"average age of books", ""},

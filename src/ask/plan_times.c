@@ -134,7 +134,7 @@ size_t plan_time(plan_state *p, size_t at) {
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     if (when.kind == ASK_WEEKDAY && times_is_weekday_of(p, at + n - 1)) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
-                  p->mentioned[p->subject].at + 3 >= at && when.year_only;
+                  p->mentioned[p->subject].at + 3 >= at && when.year_only && !plan_is_word(p, at, "in during");
     if (number &&
         !plan_column(p, p->mentioned[p->subject].ref)->year_seen &&
         !lexicon_column_has(
@@ -163,6 +163,13 @@ ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
     for (size_t c = 0; c < of->column_count && dates && !plan_has(first); c++) /* none but such */
         if (plan_temporal(&of->columns[c])) first = (ask_ref){table, (int)c};
     *ret_sure = dates == 1;
+    for (size_t c = 0; c < of->column_count && dates > 1; c++) { /* offer_dt of offers, submitted_on of submissions */
+        lh_str one = lh_str_sub(of->name.name, 0, of->name.name.len > 2 ? of->name.name.len - 1 : 0),
+               rest = of->columns[c].name, word = lh_str_split(&rest, '_'),
+               stem = lh_str_sub(word, 0, word.len > 5 ? 5 : word.len);
+        if (plan_temporal(&of->columns[c]) && stem.len >= 4 && rest.len && lh_str_starts(one, stem))
+            return (ask_ref){table, (int)c};
+    }
     for (size_t i = 0; i < sizeof usual / sizeof *usual && dates > 1; i++)
         for (size_t c = 0; c < of->column_count; c++) {
             lh_str word = lh_str_from(usual[i]);
@@ -172,8 +179,10 @@ ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
             bool end = lh_str_starts(name, LH_STR("birth")) || lh_str_starts(name, LH_STR("born")) ||
                        lh_str_starts(name, LH_STR("due")) || lh_str_ends(name, LH_STR("end_date")) ||
                        lh_str_starts(name, LH_STR("end")) || lh_str_starts(name, LH_STR("closed")) ||
-                       lh_str_starts(name, LH_STR("updated"));
-            if (plan_temporal(&of->columns[c]) && !end && lexicon_column_has(p->lex, ref, &one)) return ref;
+                       lh_str_starts(name, LH_STR("updated")) || lh_str_starts(name, LH_STR("refund")) ||
+                       lh_str_starts(name, LH_STR("cancel"));
+            bool said = i || lh_str_search(name, word) != SIZE_MAX; /* a dt says no more than that it is one */
+            if (plan_temporal(&of->columns[c]) && !end && said && lexicon_column_has(p->lex, ref, &one)) return ref;
         }
     return first;
 }

@@ -57,7 +57,7 @@ static bool who_person(plan_state *p) {
     ask_ref label[2];
     bool key = false;
     if (plan->measure_count != 1 || !p->extreme || p->order_set || (m->fn != ASK_MAX && m->fn != ASK_MIN) ||
-        plan_label(p, m->column.table, label, 2, &key) != 2)
+        (plan_label(p, m->column.table, label, 2, &key) != 2 && !plan_is_people(p, m->column.table)))
         return false;
     p->entity = m->column.table;
     plan->order_column = m->column;
@@ -67,8 +67,48 @@ static bool who_person(plan_state *p) {
     return true;
 }
 
+/* "who is the headliner of event 5": of the two that a row joins, the one that was not named. -1: none, or several. */
+static int who_beside(const plan_state *p, int of) {
+    int found = -1;
+    bool named = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        ask_ref label[2];
+        bool said = false, is_key = false;
+        if (key->from.table != of || key->to.table == of) continue;
+        for (size_t i = 0; i < p->plan.filter_count; i++)
+            said |= p->plan.filters[i].column.table == key->to.table || plan_same(p->plan.filters[i].column, key->from);
+        named |= said;
+        if (said || !plan_label(p, key->to.table, label, 2, &is_key) || is_key) continue;
+        if (found >= 0) return -1;
+        found = key->to.table;
+    }
+    return named ? found : -1;
+}
+
 /* "who works in Finance", "who handled ticket 17": the people that refer to it, or to whom it refers. */
 void plan_people(plan_state *p) {
+    for (size_t i = 0; i < p->mentioned_count; i++) /* who is the account owner: to whom that column leads */
+        for (size_t k = 0; k < p->schema->key_count; k++) {
+            const ask_key key = p->schema->keys[k];
+            if (!plan_same(key.from, p->mentioned[i].ref) || p->mentioned[i].placed || key.from.table != p->entity ||
+                key.to.table == p->entity)
+                continue;
+            plan_take_key(p, k);
+            for (size_t f = 0; f < p->plan.filter_count; f++) { /* of what leads to them, by that column */
+                ask_filter *of = &p->plan.filters[f];
+                if (of->column.table != key.from.table || of->by_way || of->scope || of->op == ASK_EXISTS ||
+                    of->op == ASK_COUNTS)
+                    continue;
+                of->by_way = of->up = true;
+                of->via = key.from;
+                of->way = key.to;
+            }
+            p->mentioned[i].placed = true;
+            p->entity = p->focus = key.to.table;
+            p->entity_made = false;
+            return;
+        }
     int of = p->entity, up = plan_people_of(p, of), found = -1;
     if (of < 0 || plan_is_people(p, of)) return;
     for (int t = 0; t < (int)p->schema->table_count && up < 0; t++) {
@@ -77,7 +117,11 @@ void plan_people(plan_state *p) {
         if (found == -1) found = t;
     }
     if (up >= 0 || found >= 0) p->entity = p->focus = up >= 0 ? up : found;
-    else plan_doubt(p, LH_STR("who"));
+    else if ((found = who_beside(p, of)) >= 0) {
+        p->penalty += 0.1;
+        plan_note(p, "who: '%.*s'", LH_STR_ARG(p->schema->tables[found].shown));
+        p->entity = p->focus = found;
+    } else plan_doubt(p, LH_STR("who"));
 }
 
 lh_code plan_entity(plan_state *p, lh_error *err) {

@@ -40,7 +40,8 @@ void plan_mark_filler(ask_token *token) {
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
                 "received receive handled handle employ employs worked earn earned currently current right overall "
                 "altogether together ones one "
-                "by into out up under over about within across among per via toward towards during like own such "
+                "found by into out up through under over about within across among per via toward towards during like "
+                "own such "
                 "show list give tell find display return provide want know need see look calculate compute "
                 "located based live lives living work works working come comes came coming made make makes go goes "
                 "going "
@@ -54,7 +55,7 @@ void plan_mark_filler(ask_token *token) {
                 "person people individual individuals thing things kind kinds respectively corresponding "
                 "set sets far yet already anything something place pls plz details moment usually typically normally "
                 "detail info information subscribed ago between if every "
-                "whole entire because "
+                "whole entire "
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
                 "ok hello hi thanks thank"));
@@ -74,7 +75,7 @@ static size_t form_lead(plan_state *p, size_t at) {
     if (n) return plan_doubt(p, p->tokens[at + n - 1].raw), n; /* nobody knows */
     n = FORM(p, at, &row, "which", "what", "who", "whose", "when", "whom");
     if (n && (p->lead == LEAD_NONE || row < 2) && p->lead != LEAD_WHICH && p->lead != LEAD_WHO) {
-        bool leads = at < 4;
+        bool leads = at < 4 && !(at && p->entity >= 0 && p->entity_at + 1 == at); /* performers who …: those */
         if (row == 4) {
             if (leads) p->lead = LEAD_WHEN;
         } else if (row == 2 || row == 4) {
@@ -84,8 +85,8 @@ static size_t form_lead(plan_state *p, size_t at) {
     }
     n = FORM(p, at, &row, "how long", "how long does it take", "how long does it take to", "how long did it take",
              "how long did it take to", "how many days does it take", "how many days does it take to",
-             "how many days do", "how long do", "how long does", "how long did", "how long are", "how long is",
-             "how long were", "how long was");
+             "how many days did it take", "how many days did it take to", "how many days do", "how long do",
+             "how long does", "how long did", "how long are", "how long is", "how long were", "how long was");
     if (n) return p->how_long = true, p->lead_open = false, n;
     if (p->how_long && (n = FORM(p, at, &row, "last", "lasts", "lasted", "take", "run", "stay", "to"))) return n;
     n = at == 0 ? FORM(p, at, &row, "rank", "rank all", "rank the", "rank our", "ranking of") : 0;
@@ -189,7 +190,16 @@ static const struct {
                        {"on average", 101},
                        {"in total", 102},
                        {"altogether", 102},
-                       {"average count of", 100}};
+                       {"average count of", 100},
+                       {"what do they add up to", ASK_SUM},
+                       {"what do they come to", ASK_SUM},
+                       {"what do they total", ASK_SUM},
+                       {"what does it add up to", ASK_SUM},
+                       {"what does it come to", ASK_SUM},
+                       {"what are they worth", ASK_SUM},
+                       {"how much do they add up to", ASK_SUM},
+                       {"how much do they come to", ASK_SUM},
+                       {"how much money", ASK_SUM}};
 
 /* "sum of total by client": the column is called so. */
 static bool form_is_called(const plan_state *p, size_t at, int fn) {
@@ -213,7 +223,10 @@ static bool form_is_called(const plan_state *p, size_t at, int fn) {
                 : 0;
         for (size_t i = 0; i < n; i++) called |= found[i].score >= 0.97 && found[i].ref.table == rows.match.ref.table;
     }
-    return called;
+    plan_choice of = called && at + 1 < p->count ? plan_best_column(p, at + 1, WANT_NUMBER) : (plan_choice){0};
+    bool other = of.there && of.match.score >= 0.9 && p->tokens[at + of.match.words].plural;
+    for (size_t i = 0; i < n && other; i++) other = !(found[i].score >= 0.97 && plan_same(found[i].ref, of.match.ref));
+    return called && !other; /* the highest total tips: no total of another kind */
 }
 
 static size_t form_aggregate(plan_state *p, size_t at) {
@@ -235,10 +248,17 @@ static size_t form_aggregate(plan_state *p, size_t at) {
         (plan_form_at(p, at, "number of") || plan_form_at(p, at, "numbers of")) &&
         plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
         return 1; /* the phone number of */
+    if (fn == ASK_COUNT && at && p->entity >= 0 && p->entity_at + 1 == at && !p->entity_plural &&
+        plan_is_word(p, at, "number numbers"))
+        plan_doubt(p, p->tokens[at].raw); /* the room number of a booking: not how many */
+    if (fn == ASK_COUNT && p->value_end == at && at && p->tokens[at - 1].kind == ASK_WORD &&
+        plan_is_word(p, at, "number numbers"))
+        plan_doubt(p, p->tokens[at].raw); /* phone number, where no column is one: not how many by phone */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
     if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
         return plan_doubt(p, p->tokens[at].raw), best;
+    p->said[fn == 100 || fn == 101 ? ASK_AVG : fn] = p->tokens[at].raw;
     if (fn == 101) {
         if (!p->plan.measure_count && p->fn < 0 && p->entity >= 0 && p->plan.group_count == 1 &&
             !plan_has(p->plan.groups[0].column) && !p->plan.groups[0].part) { /* loans per reader on average */
@@ -255,9 +275,12 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (fn == ASK_COUNT && p->fn == ASK_AVG && at && ask_in(p->tokens[at - 1].word, "average avg mean"))
         fn = 100; /* avg number of */
     if (fn == 100) p->mean = true, fn = ASK_COUNT;
-    p->how_much = plan_form_at(p, at, "how much") > 0;
+    p->how_much = fn == ASK_SUM && plan_is_word(p, at, "how what");
+    plan_count_first(p, at);
     p->fn = fn;
     p->lead_open = false;
+    if (p->grouping && p->entity < 0 && !plan_has(p->entity_column) && !p->plan.measure_count)
+        plan_doubt(p, p->tokens[at].raw); /* servers by number of checks: what is grouped is not known */
     p->grouping = false;
     return best;
 }
@@ -327,6 +350,8 @@ static size_t form_group(plan_state *p, size_t at) {
     size_t row = 0, n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each",
                              "every", "broken down by", "grouped by", "group by", "split by", "for all", "at each",
                              "from each", "on each", "in every", "within each", "segmented by", "across", "by");
+    if (n && plan_is_word(p, at, "per") && at + 1 < p->count && p->tokens[at + 1].kind == ASK_NUMERAL)
+        return plan_doubt(p, p->tokens[at].raw), n; /* litres per 100 km */
     if (n) {
         bool by = row == 20, across = row == 19 || row == 12;
         size_t ignored = 0;
@@ -341,6 +366,8 @@ static size_t form_group(plan_state *p, size_t at) {
         if (by && p->ranking && !p->order_set) return p->ordering = p->plan.descending = true, n;
         if (by && p->extreme && (p->lead == LEAD_LIST || p->top || p->extreme_hints) && !p->order_set)
             return p->ordering = true, n;
+        size_t role = plan_group_role(p, at + n);
+        if (role) return n + role;
         p->grouping = true;
         p->each = !by && row != 0;
         p->fn = p->plan.measure_count ? -1 : p->fn;
@@ -348,6 +375,8 @@ static size_t form_group(plan_state *p, size_t at) {
         p->with = false;
         return n;
     }
+    n = FORM(p, at, &row, "hourly", "daily", "weekly", "monthly", "annual", "yearly");
+    if (n && plan_is_word(p, at + n, "rate rates wage wages salary salaries fee fees rent premium allowance")) return n;
     n = FORM(p, at, &row, "monthly", "yearly", "annually", "weekly", "daily", "quarterly", "hourly", "annual");
     if (n) {
         static const ask_part parts[] = {ASK_MONTH,    ASK_YEAR,    ASK_YEAR,        ASK_WEEK,
@@ -358,9 +387,9 @@ static size_t form_group(plan_state *p, size_t at) {
     n = FORM(p, at, &row, "sorted by", "ordered by", "order by", "sort by", "in order of", "sorted", "ranked by");
     if (n) return p->ordering = true, p->plan.descending = row == 6, n;
     n = FORM(p, at, &row, "descending", "highest first", "in descending order", "largest first", "desc", "ascending",
-             "lowest first", "in ascending order", "asc", "newest first", "alphabetically", "biggest first", "most first",
-             "greatest first", "longest first", "latest first", "smallest first", "fewest first", "least first",
-             "shortest first", "oldest first", "earliest first");
+             "lowest first", "in ascending order", "asc", "newest first", "alphabetically", "biggest first",
+             "most first", "greatest first", "longest first", "latest first", "smallest first", "fewest first",
+             "least first", "shortest first", "oldest first", "earliest first");
     if (n) return p->plan.descending = row < 5 || row == 9 || (row > 10 && row < 16), p->sorted = true, n;
     return 0;
 }
@@ -494,10 +523,10 @@ static size_t form_number(plan_state *p, size_t at) {
         p->compare = (plan_compare){true, ASK_BETWEEN, {low, high}, at + 3, false, false, NULL};
         return 3;
     }
-    size_t row = 0,
-           n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or longer",
-                    "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
-    ask_op op = n == 0 ? ASK_EQ : row < 8 ? ASK_GE : ASK_LE;
+    size_t row = 0, n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or better",
+                             "or longer", "and more", "and above", "or less", "or fewer", "or lower", "or below",
+                             "or under", "or shorter");
+    ask_op op = n == 0 ? ASK_EQ : row < 9 ? ASK_GE : ASK_LE;
     if (n == 0 && p->tokens[at].plus) op = ASK_GE;
     p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};
     return 1 + n;

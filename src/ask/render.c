@@ -3,6 +3,7 @@
 #include "ask/ask_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 
 typedef struct render {
     const ask_schema *schema;
@@ -91,7 +92,7 @@ static void render_join_to(render *r, int from, int to) {
         const ask_key *key = &r->schema->keys[keys[i]];
         if (r->joined[key->to.table]) continue;
         r->joined[key->to.table] = true;
-        render_text(r, " JOIN ");
+        render_text(r, r->plan->beside == key->to.table + 1 ? " LEFT JOIN " : " JOIN ");
         render_table(r, key->to.table);
         render_text(r, " ON ");
         render_key(r, key);
@@ -179,17 +180,36 @@ static void render_like(render *r, const ask_filter *f, lh_str value) {
     render_pattern(r, value, f->op == ASK_STARTS ? "" : "%", f->op == ASK_ENDS ? "" : "%");
 }
 
+/* Ann Lee is also Ann T. Lee. */
+static bool render_has_initial(const ask_filter *f, lh_str name) {
+    lh_str last = name, first = lh_str_split(&last, ' ');
+    bool plain = f->other.column < 0 && first.len && last.len && last.len <= 60;
+    for (size_t i = 0; i < last.len; i++) plain = plain && !strchr(" %_\\", last.ptr[i]);
+    return plain;
+}
+static void render_initial(render *r, const ask_filter *f, lh_str name) {
+    lh_str last = name, first = lh_str_split(&last, ' ');
+    char after[128];
+    snprintf(after, sizeof after, " _. %.*s %%", (int)last.len, last.ptr);
+    render_text(r, " OR concat(' ', ");
+    render_column(r, f->column);
+    render_text(r, ", ' ')");
+    render_pattern(r, first, "% ", after);
+}
+
 /* Words of a name: Ann, of "Ann Lee"; Ann Lee, of a first and a last name. */
 static void render_named(render *r, const ask_filter *f) {
-    if (f->value_count > 1) lh_buf_char(r->into, '(');
+    bool several = f->value_count > 1 || render_has_initial(f, f->values[0]);
+    if (several) lh_buf_char(r->into, '(');
     for (size_t i = 0; i < f->value_count; i++) {
         render_text(r, i ? " OR concat(' ', " : "concat(' ', ");
         render_column(r, f->column);
         if (f->other.column >= 0) render_text(r, ", ' ', "), render_column(r, f->other);
         render_text(r, ", ' ')");
         render_pattern(r, f->values[i], "% ", " %");
+        if (render_has_initial(f, f->values[i])) render_initial(r, f, f->values[i]);
     }
-    if (f->value_count > 1) lh_buf_char(r->into, ')');
+    if (several) lh_buf_char(r->into, ')');
 }
 
 static void render_value(render *r, const ask_filter *f, lh_str value) {
@@ -252,6 +272,19 @@ static void render_average(render *r, const ask_filter *f) {
     lh_buf_char(r->into, ')');
 }
 
+static void render_least_most(render *r, const ask_filter *f) {
+    for (int most = 0; most < 2; most++) {
+        render_text(r, most ? " OR " : "(");
+        render_column(r, f->column);
+        render_text(r, most ? " = (SELECT max(" : " = (SELECT min(");
+        lh_buf_sql_identifier(r->into, render_column_of(r, f->column)->name);
+        render_text(r, ") FROM ");
+        render_table(r, f->column.table);
+        lh_buf_char(r->into, ')');
+    }
+    lh_buf_char(r->into, ')');
+}
+
 static void render_condition(render *r, const ask_filter *f);
 
 /* The row that `way` refers to, beside the one that is joined: "from Newark to Boston"; or a row that refers to it: "the manager of Ann". */
@@ -263,7 +296,7 @@ static void render_by_way(render *r, const ask_filter *f) {
         const ask_key *one = &r->schema->keys[k];
         ask_ref near = f->up ? one->to : one->from, far = f->up ? one->from : one->to;
         if (near.table == f->way.table && near.column == f->way.column && far.table == f->column.table &&
-            (!f->up || near.table == far.table) &&
+            (!f->up || near.table == far.table || f->via.column >= 0) &&
             (f->via.column < 0 || (f->via.table == one->from.table && f->via.column == one->from.column)))
             key = one;
     }
@@ -314,6 +347,7 @@ static void render_condition(render *r, const ask_filter *f) {
         }
         if (f->value_count > 1) lh_buf_char(r->into, ')');
         break;
+    case ASK_LEAST_MOST: render_least_most(r, f); break;
     case ASK_NAMED: render_named(r, f); break;
     case ASK_IS_TRUE: render_column(r, f->column); break;
     case ASK_IS_FALSE: render_text(r, "NOT "), render_column(r, f->column); break;
@@ -350,9 +384,34 @@ static int render_between_tables(const ask_schema *schema, int base, int other) 
     return best;
 }
 
-/* FROM the table between, WHERE its key is the row's and the filters of `table` in that scope hold; or, `denied`, where those of which all
- * rows have to be do not. */
-static lh_code render_elsewhere(render *outer, int table, unsigned scope, bool denied, lh_error *err) {
+static bool render_is_elsewhere(const render *r, int table) {
+    return table != r->plan->base && ask_path(r->schema, r->plan->base, table, NULL) < 0;
+}
+
+/* Is it a condition of rows elsewhere that others may be of, too: who headlined in Chicago did so there. */
+static bool render_joins_others(const render *r, const ask_filter *f) {
+    bool joins =
+        !(f->op == ASK_EXISTS && f->not) && f->op != ASK_COUNTS && !f->only && render_is_elsewhere(r, f->column.table);
+    for (size_t i = 0; i < r->plan->filter_count && joins; i++) {
+        const ask_filter *other = &r->plan->filters[i];
+        joins = other->column.table != f->column.table || other->scope != f->scope ||
+                (!other->only && !(other->op == ASK_EXISTS && other->not) && other->op != ASK_COUNTS);
+    }
+    return joins;
+}
+
+/* Are both of one row of the table between? */
+static bool render_is_of_one(const render *r, const ask_filter *a, const ask_filter *b) {
+    return a->scope == b->scope &&
+           (a->column.table == b->column.table ||
+            (a->numerator == b->numerator && render_joins_others(r, a) && render_joins_others(r, b) &&
+             render_between_tables(r->schema, r->plan->base, a->column.table) ==
+                 render_between_tables(r->schema, r->plan->base, b->column.table)));
+}
+
+/* FROM the table between, WHERE its key is the row's and the filters of `table` in that scope hold, and those that are of the same row; or,
+ * `denied`, where those of which all rows have to be do not. */
+static lh_code render_elsewhere(render *outer, int table, const ask_filter *of, bool denied, lh_error *err) {
     bool joined[ASK_TABLES_MAX] = {false};
     size_t keys[ASK_PATH_MAX];
     render r = *outer;
@@ -366,20 +425,19 @@ static lh_code render_elsewhere(render *outer, int table, unsigned scope, bool d
     render_table(&r, from);
     for (int i = 0; i + 1 < steps; i++) render_join_to(&r, from, r.schema->keys[keys[i]].to.table);
     render_join_to(&r, from, table);
+    for (size_t i = 0; i < plan->filter_count && of; i++)
+        if (render_is_of_one(outer, of, &plan->filters[i])) render_join_to(&r, from, plan->filters[i].column.table);
     render_text(&r, " WHERE ");
     render_key(&r, &r.schema->keys[keys[steps - 1]]);
     for (size_t i = 0; i < plan->filter_count; i++) {
         const ask_filter *f = &plan->filters[i];
-        if (f->column.table != table || f->scope != scope || f->op == ASK_EXISTS || f->op == ASK_COUNTS) continue;
+        bool own = of ? render_is_of_one(outer, of, f) : f->column.table == table && !f->scope;
+        if (!own || f->op == ASK_EXISTS || f->op == ASK_COUNTS) continue;
         render_text(&r, denied && f->only ? " AND (" : " AND ");
         render_condition(&r, f);
         if (denied && f->only) render_text(&r, ") IS NOT TRUE");
     }
     return LH_OK;
-}
-
-static bool render_is_elsewhere(const render *r, int table) {
-    return table != r->plan->base && ask_path(r->schema, r->plan->base, table, NULL) < 0;
 }
 
 /* Filters of a table elsewhere are one EXISTS, of the first of them. */
@@ -406,7 +464,7 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
     for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
         const ask_filter *other = &r->plan->filters[i];
         bool other_special = other->op == ASK_EXISTS || other->op == ASK_COUNTS;
-        if (i != at && other->column.table == table && other->scope == f->scope &&
+        if (i != at && render_is_of_one(r, f, other) &&
             ((!special && other_special) || (special == other_special && i < at)))
             return LH_OK;
     }
@@ -418,14 +476,14 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
         lh_buf_char(r->into, ')');
     } else if (f->op == ASK_COUNTS) render_text(r, "(SELECT count(*)");
     else render_text(r, special && f->not? "NOT EXISTS (SELECT 1" : "EXISTS (SELECT 1");
-    LH_TRY(render_elsewhere(r, table, f->scope, false, err));
+    LH_TRY(render_elsewhere(r, table, f, false, err));
     lh_buf_char(r->into, ')');
     if (f->op == ASK_COUNTS) render_compare(r, f->count_op, f->numbers);
     for (size_t i = 0; i < r->plan->filter_count; i++) {
         const ask_filter *other = &r->plan->filters[i];
         if (!other->only || other->column.table != table || other->scope != f->scope) continue;
         render_text(r, " AND NOT EXISTS (SELECT 1");
-        LH_TRY(render_elsewhere(r, table, f->scope, true, err));
+        LH_TRY(render_elsewhere(r, table, f, true, err));
         lh_buf_char(r->into, ')');
         break;
     }
@@ -466,12 +524,13 @@ static const char *render_part_name(ask_part part) {
 
 /* What each row has of a measure. */
 static void render_operand(render *r, ask_ref a, ask_how how, ask_ref b) {
-    static const char *const signs[] = {"", " + ", " - ", " * ", " / ", ", "};
+    static const char *const signs[] = {"", " + ", " - ", " - coalesce(", " * ", " / ", ", "};
     if (how == ASK_DAYS) render_text(r, "date_diff('day', ");
     render_column(r, a);
     if (how == ASK_ALONE) return;
     render_text(r, signs[how]);
     render_column(r, b);
+    if (how == ASK_LESS) render_text(r, ", 0)");
     if (how == ASK_DAYS) lh_buf_char(r->into, ')');
 }
 
@@ -527,7 +586,7 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
 static void render_measure_name(render *r, const ask_measure *m) {
     static const char *const prefixes[] = {"",         "different_", "total_",  "average_", "lowest_",
                                            "highest_", "median_",    "percent", "percent"};
-    static const char *const hows[] = {"", "_plus_", "_minus_", "_times_", "_by_", "_to_"};
+    static const char *const hows[] = {"", "_plus_", "_minus_", "_less_", "_times_", "_by_", "_to_"};
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096);
     lh_buf_append(&name, lh_str_from(prefixes[m->fn]));
     if (m->how == ASK_DAYS) lh_buf_append(&name, LH_STR("days_"));
@@ -572,7 +631,7 @@ static lh_code render_select(render *r, lh_error *err) {
     bool of_groups = plan->mean_of_groups || plan->count_of_groups;
     if (plan->mean_of_rows) {
         render_text(r, "SELECT avg((SELECT count(*)");
-        LH_TRY(render_elsewhere(r, plan->measures[0].column.table, 0, false, err));
+        LH_TRY(render_elsewhere(r, plan->measures[0].column.table, NULL, false, err));
         return render_text(r, ")) AS \"average\""), LH_OK;
     }
     if (of_groups) {
@@ -614,8 +673,11 @@ static void render_joins(render *r) {
     for (size_t i = 0; i < plan->measure_count; i++) render_join_to(r, plan->base, plan->measures[i].column.table);
     if (plan->ordered && plan->order_measure < 0) render_join_to(r, plan->base, plan->order_column.table);
     for (size_t i = 0; i < plan->filter_count; i++)
-        if (plan->filters[i].op != ASK_EXISTS && !render_is_elsewhere(r, plan->filters[i].column.table))
+        if (plan->filters[i].op != ASK_EXISTS && !render_is_elsewhere(r, plan->filters[i].column.table)) {
             render_join_to(r, plan->base, plan->filters[i].column.table);
+            if (plan->filters[i].other.column >= 0 && plan->filters[i].op < ASK_BETWEEN)
+                render_join_to(r, plan->base, plan->filters[i].other.table);
+        }
 }
 
 /* What is asked for first, and those that are equal by their groups but for the first `skip`. */
@@ -679,7 +741,9 @@ void ask_render_name(const ask_schema *schema, const ask_filter *filter, size_t 
 lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err) {
     bool joined[ASK_TABLES_MAX] = {false};
     render r = {.schema = schema, .plan = plan, .into = into, .joined = joined};
-    for (size_t i = 0; i < plan->filter_count; i++) r.qualified |= plan->filters[i].column.table != plan->base;
+    for (size_t i = 0; i < plan->filter_count; i++)
+        r.qualified |= plan->filters[i].column.table != plan->base ||
+                       (plan->filters[i].other.column >= 0 && plan->filters[i].other.table != plan->base);
     for (size_t i = 0; i < plan->group_count; i++) r.qualified |= plan->groups[i].column.table != plan->base;
     for (size_t i = 0; i < plan->partition_count; i++) r.qualified |= plan->partition[i].column.table != plan->base;
     for (size_t i = 0; i < plan->column_count; i++) r.qualified |= plan->columns[i].table != plan->base;

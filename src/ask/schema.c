@@ -191,8 +191,13 @@ static lh_code read_profile(lh_ask *ask, const lh_ask_caller *caller, const ask_
         lh_buf_append(&sql, LH_STR(", approx_count_distinct("));
         lh_buf_sql_identifier(&sql, column->name);
         lh_buf_append(&sql, LH_STR(")"));
-        if (column->type != ASK_TEXT) lh_buf_append(&sql, LH_STR(", 0, 0"));
-        else {
+        if (column->type != ASK_TEXT) {
+            lh_buf_append(&sql, LH_STR(", min("));
+            lh_buf_sql_identifier(&sql, column->name);
+            lh_buf_append(&sql, LH_STR("), max("));
+            lh_buf_sql_identifier(&sql, column->name);
+            lh_buf_append(&sql, LH_STR(")"));
+        } else {
             lh_buf_append(&sql, LH_STR(", max(length("));
             lh_buf_sql_identifier(&sql, column->name);
             lh_buf_append(&sql, LH_STR(")), sum(CASE WHEN contains("));
@@ -380,9 +385,14 @@ static lh_code read_keys(const read_run *run, const read_group *group, lh_error 
 static lh_code read_column(const read_run *run, const lh_json *row, size_t c, read_group *values, read_group *keys,
                            lh_error *err) {
     const ask_column *column = &run->table->columns[c];
-    double distinct = read_number(row, 1 + 3 * c), longest = read_number(row, 2 + 3 * c),
-           lists = read_number(row, 3 + 3 * c);
-    bool text = column->type == ASK_TEXT && !column->personal, listed = lists > 0.5 * run->rows && longest <= 400;
+    bool words = column->type == ASK_TEXT;
+    double distinct = read_number(row, 1 + 3 * c), longest = words ? read_number(row, 2 + 3 * c) : 0,
+           lists = words ? read_number(row, 3 + 3 * c) : 0;
+    if (!words && !column->personal) {
+        lh_json_set_int(run->arena, lh_json_at(run->columns, c), "low", lh_json_int(lh_json_at(row, 2 + 3 * c), 0));
+        lh_json_set_int(run->arena, lh_json_at(run->columns, c), "high", lh_json_int(lh_json_at(row, 3 + 3 * c), 0));
+    }
+    bool text = words && !column->personal, listed = lists > 0.5 * run->rows && longest <= 400;
     bool few = longest <= (double)(2 * SCHEMA_VALUE_BYTES) && distinct <= (double)SCHEMA_VALUES_MAX;
     if (text && longest > 0 && (listed || few)) {
         double bytes = distinct * (longest + 4);
@@ -435,6 +445,8 @@ static lh_code schema_take_read(ask_table *table, const lh_json *columns, lh_are
         column->listed = lh_json_bool(lh_json_get(it.value, "listed"), false);
         column->key |= lh_json_bool(lh_json_get(it.value, "key"), false) && schema_may_be_key(column, it.index == 0);
         column->shape = lh_json_get_string(it.value, "shape");
+        column->low = lh_json_int(lh_json_get(it.value, "low"), 0);
+        column->high = lh_json_int(lh_json_get(it.value, "high"), 0);
     }
     return LH_OK;
 }

@@ -39,7 +39,8 @@ static bool keys_names(lh_str column, lh_str table) {
 static bool keys_has(const ask_schema *schema, ask_ref from, int to_table) {
     for (size_t i = 0; i < schema->key_count; i++)
         if (schema->keys[i].from.table == from.table && schema->keys[i].from.column == from.column &&
-            schema->keys[i].to.table == to_table) return true;
+            schema->keys[i].to.table == to_table)
+            return true;
     return false;
 }
 
@@ -60,10 +61,84 @@ static bool keys_within(const ask_column *from, const ask_column *to) {
 static bool keys_self(const ask_column *from, const ask_column *to, lh_str table) {
     lh_str name = from->name, one = lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
     bool above = false;
-    for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by"); rest.len && !above;)
+    for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by foreman head_ chief "
+                              "superior invited_by");
+         rest.len && !above;)
         above = lh_str_starts(name, lh_str_split(&rest, ' '));
-    bool id = lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one);
-    return above && !from->key && to->key && id && from->type == to->type && !from->masked && !to->masked;
+    lh_str stem = lh_str_sub(to->name, 0, to->name.len > 3 ? to->name.len - 3 : 0); /* cust_id of customers */
+    bool short_ = stem.len >= 3 && lh_str_ends(to->name, LH_STR("_id")) && lh_str_starts(table, stem);
+    bool id =
+        lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one) || short_;
+    return above && !lh_str_ends(name, LH_STR("name")) && !from->person && !from->key && to->key && id &&
+           from->type == to->type && !from->masked && !to->masked;
+}
+
+/* lead_recruiter_id of recruiter_id, by which recruiters are known. */
+static bool keys_role(lh_str from, const ask_column *to, lh_str table) {
+    return keys_names(to->name, table) && from.len > to->name.len + 1 && lh_str_ends(from, to->name) &&
+           from.ptr[from.len - to->name.len - 1] == '_';
+}
+
+/* Numbers that begin high are of one series: gm_id and received_by, from 301 to 380, are rows of the one table whose key goes so far. *ret: its
+ * key; false: none's, or several ones'. */
+static bool keys_series(const ask_schema *schema, ask_ref ref, ask_ref *ret) {
+    const ask_column *from = &schema->tables[ref.table].columns[ref.column];
+    size_t count = 0;
+    bool refers = false;
+    for (lh_str rest = LH_STR("_id _by owner manager"); rest.len && !refers;)
+        refers = lh_str_ends(from->name, lh_str_split(&rest, ' '));
+    if (!refers || from->key || from->masked || from->low < 100 || from->high <= from->low) return false;
+    for (size_t t = 0; t < schema->table_count; t++)
+        for (size_t c = 0; c < schema->tables[t].column_count; c++) {
+            const ask_column *to = &schema->tables[t].columns[c];
+            bool holds = to->key && ask_names_key(to->name) && to->type == from->type && !to->masked &&
+                         to->low >= 100 && to->low <= from->low && to->high >= from->high;
+            if (holds && (int)t != ref.table) *ret = (ask_ref){(int)t, (int)c};
+            count += holds;
+        }
+    return count == 1 && ret->column >= 0;
+}
+
+/* VOL-017 is of the shape VOL-000: letters and digits. */
+static bool keys_has_shape(lh_str value, lh_str shape) {
+    bool letter = false, digit = false;
+    for (size_t i = 0; i < shape.len && value.len == shape.len; i++) {
+        bool number = value.ptr[i] >= '0' && value.ptr[i] <= '9';
+        if (number ? shape.ptr[i] != '0' : value.ptr[i] != shape.ptr[i]) return false;
+        digit |= number;
+        letter |= !number;
+    }
+    return letter && digit;
+}
+
+/* coordinator_id, of which each value is of the shape of one table's key, also of its own: as keys_series(). */
+static bool keys_shaped(const ask_schema *schema, ask_ref ref, ask_ref *ret) {
+    const ask_column *from = &schema->tables[ref.table].columns[ref.column];
+    size_t count = 0;
+    if (from->key || from->masked || from->listed || !from->value_count) return false;
+    for (size_t t = 0; t < schema->table_count; t++)
+        for (size_t c = 0; c < schema->tables[t].column_count; c++) {
+            const ask_column *to = &schema->tables[t].columns[c];
+            bool holds = to->key && to->shape.len >= 3 && !to->masked && to->type == ASK_TEXT;
+            for (size_t v = 0; v < from->value_count && holds; v++) holds = keys_has_shape(from->values[v], to->shape);
+            if (holds) *ret = (ask_ref){(int)t, (int)c};
+            count += holds;
+        }
+    return count == 1;
+}
+
+/* The other ways in which a number or a code may refer to rows, where no name says whose. */
+static void keys_by_values(ask_schema *schema) {
+    for (size_t t = 0; t < schema->table_count; t++)
+        for (size_t c = 0; c < schema->tables[t].column_count && schema->key_count < ASK_KEYS_MAX; c++) {
+            ask_ref from = {(int)t, (int)c}, to = {-1, -1};
+            const ask_type type = schema->tables[t].columns[c].type;
+            bool known = type != ASK_NUMBER && type != ASK_TEXT;
+            for (size_t k = 0; k < schema->key_count && !known; k++)
+                known = schema->keys[k].from.table == from.table && schema->keys[k].from.column == from.column;
+            if (!known && (type == ASK_TEXT ? keys_shaped(schema, from, &to) : keys_series(schema, from, &to)))
+                schema->keys[schema->key_count++] = (ask_key){from, to, false};
+        }
 }
 
 /* How much the table looks like the one whose rows the column numbers: 2, its name says so; 1, it is the first column. */
@@ -111,8 +186,9 @@ lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
                     const ask_column *to = &schema->tables[u].columns[d];
                     bool same = lh_str_eq_nocase(from->name, to->name) && !lh_str_eq_nocase(from->name, LH_STR("id")) &&
                                 !lh_str_eq_nocase(from->name, LH_STR("name"));
-                    bool id =
-                        lh_str_eq_nocase(to->name, LH_STR("id")) && keys_names(from->name, schema->tables[u].name.name);
+                    lh_str name = schema->tables[u].name.name;
+                    bool id = (lh_str_eq_nocase(to->name, LH_STR("id")) && keys_names(from->name, name)) ||
+                              keys_role(from->name, to, name);
                     if (!to->key || to->masked || from->type != to->type || (!same && !id && !keys_within(from, to)) ||
                         (same ? !keys_lead(schema, t, c, u, d) : from->key))
                         continue;
@@ -120,5 +196,6 @@ lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
                     schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, {(int)u, (int)d}, false};
                 }
         }
+    keys_by_values(schema);
     return LH_OK;
 }

@@ -224,6 +224,12 @@ static size_t words_word(words_state *s, size_t at) {
         return end - at + quote + 1;
     }
     words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at));
+    lh_str tail = quote ? lh_str_sub(s->text, end + quote, 2) : LH_STR_NONE; /* we've, they're, we'll */
+    bool short_ = (lh_str_eq_nocase(tail, LH_STR("ve")) || lh_str_eq_nocase(tail, LH_STR("re")) ||
+                   lh_str_eq_nocase(tail, LH_STR("ll"))) &&
+                  (end + quote + 2 >= s->text.len || !words_letter(p[end + quote + 2])) && end - at >= 1 &&
+                  end - at <= 5;
+    if (short_) return end - at + quote + 2;
     if (quote && next == 's' && ends) return token->possessive = true, end - at + quote + 1;
     if (quote && next && !ends) { /* O'Neill is one word */
         size_t stop = end + quote;

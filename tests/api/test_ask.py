@@ -115,14 +115,14 @@ def test_descriptions_of_tables_and_columns_are_used(tmp_path):
     """Names that say nothing: without what is said about them no question in plain words is placed."""
     server = Server(tmp_path / "lake")
     try:
-        server.ingest(csv("id,amt,qty,kind", [(i, i * 2, i % 7, "ab"[i % 2]) for i in range(20)]), "sx", name="f.csv")
-        server.ingest(csv("id,amt,city", [(i, i, "Oslo") for i in range(9)]), "ty", name="f.csv")
+        server.ingest(csv("id,w1,q2,kind", [(i, i * 2, i % 7, "ab"[i % 2]) for i in range(20)]), "sx", name="f.csv")
+        server.ingest(csv("id,w1,city", [(i, i, "Oslo") for i in range(9)]), "ty", name="f.csv")
         asked = {"How many shipments are there?": [[20]], "How many returns are there?": [[9]], "What is the total turnover of sx?": [[380]],
                  "What is the average turnover of shipments by kind?": [["a", 18.0], ["b", 20.0]]}
         for question in asked:
             got = ask(server, question)
             assert got["refused"] and got["unplaced"] and "sql" not in got, got
-        about = {"sx": {"description": "Shipments of the last years.", "columns": {"amt": {"description": "turnover in euros"}}}, "ty": {"description": "Returns by customers"}}
+        about = {"sx": {"description": "Shipments of the last years.", "columns": {"w1": {"description": "turnover in euros"}}}, "ty": {"description": "Returns by customers"}}
         for name, said in about.items():
             assert server.request("PATCH", f"/catalog/datasets/by-name/{name}/metadata", json=said).status_code == 200
         for question, rows in asked.items():
