@@ -32,7 +32,7 @@ static bool doubt_is_other_date(const plan_state *p, ask_ref date) {
         {"hire hired", "hire hires hired hiring start starts started new newest newcomers recruit recruited joined join joining began longest"},
         {"join joined since member registered signup",
          "join joins joined joining since member members membership sign signed new newest newcomers registered register added came became "
-         "started start longest"}};
+         "started start longest registration registrations signup signups"}};
     if (!plan_has(date) || !plan_temporal(plan_column(p, date)) || !plan_is_people(p, date.table)) return false;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         bool said = !plan_called(p, date, kinds[k][0]);

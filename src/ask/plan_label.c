@@ -9,6 +9,7 @@ static ask_ref label_named(const plan_state *p, int table, const char *name) {
 }
 
 ask_ref plan_key(const plan_state *p, int table) {
+    if (table < 0) return PLAN_NONE;
     const ask_table *of = &p->schema->tables[table];
     for (int pass = 0; pass < 4;
          pass++) /* an own id before any other key, and before one that refers to another table's row */
@@ -80,7 +81,7 @@ static size_t label_of(const plan_state *p, int table, ask_ref *into, size_t max
     static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
     const ask_table *of = &p->schema->tables[table];
     *ret_key = false;
-    if (max < 2) return 0;
+    if (max < 2 || table < 0) return 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (plan_has(into[0] = label_named(p, table, names[i]))) return 1;
     for (size_t c = 0; c < of->column_count; c++) { /* client_name of clients */
