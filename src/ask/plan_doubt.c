@@ -162,7 +162,7 @@ static void doubt_nearer(plan_state *p) {
                          rows->column.table != f->column.table;
             int via = apart ? doubt_between(p, rows->column.table, f->column.table) : 99;
             for (int t = 0; t < (int)p->schema->table_count && via < 99; t++)
-                if (doubt_between(p, t, f->column.table) < via) {
+                if (t != rows->column.table && doubt_between(p, t, f->column.table) <= via) {
                     p->penalty += 0.3;
                     plan_note(p, "several tables lead from one to the other");
                     return;
@@ -180,6 +180,11 @@ static void doubt_second(plan_state *p) {
     for (size_t i = 2; i + 1 < p->count; i++) /* "and which shipper was it for", "what and where" */
         if (plan_is_word(p, i, "which what where who when whose") && (plan_is_word(p, i - 1, "and") || lh_str_starts(p->tokens[i - 1].raw, LH_STR("&"))) &&
             plan->column_count < 3 && !plan->measure_count)
+            plan_doubt(p, p->tokens[i].raw);
+    for (size_t i = 1; i < p->count; i++) /* his manager's manager; what goes into a beer is not the beer */
+        if ((p->tokens[i].kind == ASK_WORD && p->tokens[i - 1].possessive &&
+             lh_str_eq(p->tokens[i].one, p->tokens[i - 1].one)) ||
+            (plan_is_word(p, i - 1, "goes go went") && plan_is_word(p, i, "into")))
             plan_doubt(p, p->tokens[i].raw);
     for (size_t i = 2; i < p->count; i++) /* … and where? */
         if (plan_is_word(p, i, "where when who") &&

@@ -508,6 +508,7 @@ static size_t rows_is_own(plan_state *p, size_t at) {
          ends = led || at + 1 + two >= p->count || p->tokens[at + 1 + two].kind == ASK_STOP; /* two: "team lead" */
     if (!f || !ends || p->row_end != at || !p->tokens[at - 1].possessive || f->by_way || f->not) return 0;
     const ask_key *key = led ? rows_self_alone(p, f->column.table) : rows_self(p, f->column.table, at);
+    if (led && !key) return plan_doubt(p, p->tokens[at].raw), 1;
     if (!key || (p->entity >= 0 && (!led || p->entity != key->from.table))) return 0;
     f->by_way = true;
     f->up = !led;

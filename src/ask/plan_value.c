@@ -285,7 +285,7 @@ bool plan_still_open(plan_state *p, ask_filter *f) {
         for (size_t v = 0; v < of->columns[c].value_count; v++) {
             lh_str value = of->columns[c].values[v];
             if (!plan_called(p, (ask_ref){f->column.table, (int)c}, "status state") ||
-                !ask_in(lh_arena_lower(p->arena, value), "open outstanding"))
+                !ask_in(lh_arena_lower(p->arena, value), "open outstanding sent issued"))
                 continue;
             f->column.column = (int)c;
             f->op = ASK_EQ;

@@ -61,8 +61,9 @@ static bool keys_within(const ask_column *from, const ask_column *to) {
 static bool keys_self(const ask_column *from, const ask_column *to, lh_str table) {
     lh_str name = from->name, one = lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
     bool above = false;
-    for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by foreman head_ chief "
-                              "superior invited_by");
+    for (lh_str rest =
+             LH_STR("manager mgr supervisor boss mentor parent reports_to lead referred_by foreman head_ chief "
+                    "superior invited_by");
          rest.len && !above;)
         above = lh_str_starts(name, lh_str_split(&rest, ' '));
     lh_str stem = lh_str_sub(to->name, 0, to->name.len > 3 ? to->name.len - 3 : 0); /* cust_id of customers */
