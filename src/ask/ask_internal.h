@@ -145,6 +145,8 @@ static inline bool ask_is(const ask_token *token, const char *word) {
 double ask_word_number(const ask_token *token, bool *ret);
 /* Is the word in a list of words with a space between? */
 bool ask_in(lh_str word, const char *list);
+/* Do the words of the list stand at `at`, one behind the other? How many they are; 0: they do not. */
+size_t ask_words_at(const ask_token *tokens, size_t count, size_t at, const char *words);
 
 /* ---- dates (dates.c): days since 1970, of the proleptic Gregorian calendar ---- */
 int64_t ask_day(int year, int month, int day);

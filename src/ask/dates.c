@@ -340,14 +340,6 @@ static void when_last_such(ask_when *when, int64_t today) {
         when_months(when, when->first <= m ? y : y - 1, when->first, when->last - when->first + 1);
 }
 
-static size_t when_words(const ask_token *t, size_t count, size_t at, const char *words) {
-    size_t n = 0;
-    for (lh_str rest = lh_str_from(words); rest.len; n++)
-        if (at + n >= count || t[at + n].kind != ASK_WORD || !lh_str_eq(t[at + n].word, lh_str_split(&rest, ' ')))
-            return 0;
-    return n;
-}
-
 /* That many units before today. */
 static int64_t when_back(when_unit unit, int64_t today, int count) {
     int y, m, d;
@@ -368,7 +360,7 @@ static size_t when_ago(const ask_token *t, size_t count, size_t at, int64_t toda
                 {"within", false, false},   {"fewer than", false, false}, {"older than", true, true},
                 {"newer than", false, true}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        size_t n = when_words(t, count, at, rows[i].words), unit_at = at + n + 1;
+        size_t n = ask_words_at(t, count, at, rows[i].words), unit_at = at + n + 1;
         int many = n && at + n < count ? when_count(&t[at + n]) : 0;
         if (n && at + n < count && ask_in(t[at + n].word, "a an")) many = 1;
         when_unit unit = many && unit_at < count ? when_unit_of(&t[unit_at]) : WHEN_NO_UNIT;

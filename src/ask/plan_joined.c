@@ -41,14 +41,6 @@ static size_t joined_number(const ask_token *t, size_t count, size_t at, double 
     return i > at + 1 ? i - at : 0;
 }
 
-static size_t joined_at(const ask_token *t, size_t count, size_t at, const char *words) {
-    size_t n = 0;
-    for (lh_str rest = lh_str_from(words); rest.len; n++)
-        if (at + n >= count || t[at + n].kind != ASK_WORD || !lh_str_eq(t[at + n].word, lh_str_split(&rest, ' ')))
-            return 0;
-    return n;
-}
-
 static size_t joined_courtesy(const ask_token *t, size_t count, bool first) {
     static const char *const phrases[] = {"if it is not too much trouble",
                                           "if it not too much trouble",
@@ -73,13 +65,13 @@ static size_t joined_courtesy(const ask_token *t, size_t count, bool first) {
     if (count == 0) return 0;
     size_t best = 0;
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
-        size_t n = joined_at(t, count, 0, phrases[i]);
+        size_t n = ask_words_at(t, count, 0, phrases[i]);
         if (n > best) best = n;
     }
     if (best || !first) return best;
-    size_t n = joined_at(t, count, 0, "can you");
-    if (!n) n = joined_at(t, count, 0, "could you");
-    if (!n) n = joined_at(t, count, 0, "would you");
+    size_t n = ask_words_at(t, count, 0, "can you");
+    if (!n) n = ask_words_at(t, count, 0, "could you");
+    if (!n) n = ask_words_at(t, count, 0, "would you");
     if (n) return n;
     return t[0].kind == ASK_STOP ||
            (t[0].kind == ASK_WORD && ask_in(t[0].word, "please pls plz kindly hi hello hey ok okay well"));

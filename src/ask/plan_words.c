@@ -4,13 +4,7 @@
 
 /* Do the words of the list stand at `at`? How many. */
 size_t plan_form_at(const plan_state *p, size_t at, const char *words) {
-    size_t n = 0;
-    for (lh_str rest = lh_str_from(words); rest.len; n++) {
-        lh_str word = lh_str_split(&rest, ' ');
-        if (at + n >= p->count || p->tokens[at + n].kind != ASK_WORD || !lh_str_eq(p->tokens[at + n].word, word))
-            return 0;
-    }
-    return n;
+    return ask_words_at(p->tokens, p->count, at, words);
 }
 
 /* The longest of them; *ret_row: which. */

@@ -338,3 +338,12 @@ size_t ask_name_words(lh_terms *terms, lh_str name, lh_arena *arena, ask_token *
     }
     return count;
 }
+
+size_t ask_words_at(const ask_token *tokens, size_t count, size_t at, const char *words) {
+    size_t n = 0;
+    for (lh_str rest = lh_str_from(words); rest.len; n++) {
+        lh_str word = lh_str_split(&rest, ' ');
+        if (at + n >= count || tokens[at + n].kind != ASK_WORD || !lh_str_eq(tokens[at + n].word, word)) return 0;
+    }
+    return n;
+}
