@@ -17,6 +17,8 @@ static void fuzz_check(lh_str sql) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const lh_str cities[] = {{"Oslo", 4}, {"New \"To'wn", 10}, {"in", 2}, {"no answer", 9}};
+    static const lh_str states[] = {{"open", 4}, {"paid", 4}, {"unpaid", 6}, {"written off", 11}},
+                        flags[] = {{"N", 1}, {"Y", 1}};
     ask_column people[] = {
         {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR"), .key = true, .shape = LH_STR("P000")},
         {.name = LH_STR("first_name"), .sql_type = LH_STR("VARCHAR"), .personal = true},
@@ -27,14 +29,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         {.name = LH_STR("manager_id"), .sql_type = LH_STR("VARCHAR")},
         {.name = LH_STR("birth_date"), .sql_type = LH_STR("DATE")},
         {.name = LH_STR("joined_on"), .sql_type = LH_STR("DATE")}};
-    ask_column visits[] = {{.name = LH_STR("visit_no"), .sql_type = LH_STR("BIGINT"), .key = true},
-                           {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR")},
-                           {.name = LH_STR("paid"), .sql_type = LH_STR("BOOLEAN")},
-                           {.name = LH_STR("Total (€)"), .sql_type = LH_STR("DECIMAL(9,2)")},
-                           {.name = LH_STR("unit_cost"), .sql_type = LH_STR("DOUBLE")},
-                           {.name = LH_STR("due_on"), .sql_type = LH_STR("DATE")},
-                           {.name = LH_STR("closed_at"), .sql_type = LH_STR("TIMESTAMP")},
-                           {.name = LH_STR("opened_at"), .sql_type = LH_STR("TIMESTAMP")}};
+    ask_column visits[] = {
+        {.name = LH_STR("visit_no"), .sql_type = LH_STR("BIGINT"), .key = true},
+        {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR")},
+        {.name = LH_STR("paid"), .sql_type = LH_STR("BOOLEAN")},
+        {.name = LH_STR("Total (€)"), .sql_type = LH_STR("DECIMAL(9,2)")},
+        {.name = LH_STR("unit_cost"), .sql_type = LH_STR("DOUBLE")},
+        {.name = LH_STR("due_on"), .sql_type = LH_STR("DATE")},
+        {.name = LH_STR("closed_at"), .sql_type = LH_STR("TIMESTAMP")},
+        {.name = LH_STR("opened_at"), .sql_type = LH_STR("TIMESTAMP")},
+        {.name = LH_STR("lead_person_id"), .sql_type = LH_STR("VARCHAR")},
+        {.name = LH_STR("status"), .sql_type = LH_STR("VARCHAR"), .values = states, .value_count = 4},
+        {.name = LH_STR("insured"), .sql_type = LH_STR("VARCHAR"), .values = flags, .value_count = 2}};
+    ask_column helpers[] = {{.name = LH_STR("visit_no"), .sql_type = LH_STR("BIGINT")},
+                            {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR")},
+                            {.name = LH_STR("hrs_worked"), .sql_type = LH_STR("DOUBLE")},
+                            {.name = LH_STR("share_pct"), .sql_type = LH_STR("DOUBLE")}};
     ask_table tables[] = {{.name = {LH_STR("data"), LH_STR("people")},
                            .shown = LH_STR("people"),
                            .columns = people,
@@ -42,12 +52,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                           {.name = {LH_STR("crm"), LH_STR("visit_log")},
                            .shown = LH_STR("crm.visit_log"),
                            .columns = visits,
-                           .column_count = sizeof visits / sizeof *visits}};
-    for (size_t t = 0; t < 2; t++)
+                           .column_count = sizeof visits / sizeof *visits},
+                          {.name = {LH_STR("data"), LH_STR("helpers")},
+                           .shown = LH_STR("helpers"),
+                           .columns = helpers,
+                           .column_count = sizeof helpers / sizeof *helpers}};
+    for (size_t t = 0; t < 3; t++)
         for (size_t c = 0; c < tables[t].column_count; c++)
             tables[t].columns[c].type = ask_type_of(tables[t].columns[c].sql_type);
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    ask_schema schema = {.tables = tables, .table_count = 2};
+    ask_schema schema = {.tables = tables, .table_count = 3};
     ask_planned planned;
     lh_error err = {0};
     if (lh_arena_new(64 << 20, &arena, NULL) != LH_OK || ask_schema_keys(&schema, arena, NULL) != LH_OK) return 0;

@@ -40,7 +40,7 @@ RIGHT = {"shop": 0.94, "helpdesk": 0.95, "gym": 0.95, "lets": 0.97, "staffing": 
          "ats": 0.68, "bistro": 0.75, "builder": 0.88, "shows": 0.86, "garage": 0.64, "charity": 0.48, "vet": 0.65, "coop": 0.53, "freight": 0.55, "museum": 0.46, "union": 0.48, "callcenter": 0.6, "brewery": 0.46, "labs": 0.46}  # of the questions: answered so, or rightly refused; raise it with the planner
 
 
-@pytest.fixture(params=sorted(QUESTIONS))
+@pytest.fixture(params=sorted(QUESTIONS)[::3 if SANITIZED else 1])
 def lake(request, tmp_path):
     server = Server(tmp_path / "lake")
     for path in sorted((DATA / request.param).iterdir()):
@@ -118,7 +118,7 @@ def judge(server, question):
 
 def test_what_is_not_understood_is_not_answered(lake):
     name, server = lake
-    questions = QUESTIONS[name][::7] if SANITIZED else QUESTIONS[name]
+    questions = QUESTIONS[name][::3] if SANITIZED else QUESTIONS[name]
     counts, wrong = collections.Counter(), []
     for question in questions:
         verdict, answer = judge(server, question)
