@@ -456,6 +456,10 @@ static void build_list(plan_state *p) {
         if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
         return;
     }
+    if (p->entity < 0) { /* a time, and nothing that is of it */
+        if (!plan->column_count) plan_doubt(p, p->count ? p->tokens[0].raw : LH_STR_NONE);
+        return;
+    }
     ask_ref label[2], key = plan_key(p, p->entity);
     bool itself = plan->column_count == 1 && p->row_of == p->entity && plan->columns[0].table == p->entity &&
                   plan_column(p, plan->columns[0])->key;

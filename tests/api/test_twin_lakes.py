@@ -14,7 +14,7 @@ IDS = [(r'"snapshot_id":-?\d+', '"snapshot_id":0'), (r'"elapsed_ms":\d+', '"elap
        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"), (r"127\.0\.0\.1:\d+", "HOST"), (r'"location":"[^"]*"', '"location":""'), (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
        (r'("row_count":\d+,"bytes":)\d+', r"\1 0")]  # of a table that is seen whole: its files of deletes hold paths with ids, and are compressed
 EACH = 4 if SANITIZED else 1  # of the statements every fourth, where each takes long
-TIMES = {"date", "x-trace-id", "traceparent", "content-length"}  # the last one's digits count those of ids
+TIMES = {"date", "x-trace-id", "x-request-id", "traceparent", "content-length"}  # the last one's digits count those of ids
 
 
 @pytest.fixture(scope="module")
