@@ -444,16 +444,22 @@ static size_t build_beside_key(const plan_state *p, int table, ask_ref *into) {
     return 0;
 }
 
+/* "which verticals are there" */
+static void build_list_of_kinds(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    plan->columns[0] = p->entity_column;
+    plan->column_count = 1;
+    plan->group_count = 0;
+    plan->distinct = true;
+    build_known(p, p->entity_column);
+    if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
+}
+
 static void build_list(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (plan->measure_count) return;
-    if (plan_has(p->entity_column) && plan->group_count == 1) { /* which verticals are there */
-        plan->columns[0] = p->entity_column;
-        plan->column_count = 1;
-        plan->group_count = 0;
-        plan->distinct = true;
-        build_known(p, p->entity_column);
-        if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
+    if (plan_has(p->entity_column) && plan->group_count == 1) {
+        build_list_of_kinds(p);
         return;
     }
     if (p->entity < 0) { /* a time, and nothing that is of it */
