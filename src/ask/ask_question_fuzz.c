@@ -16,55 +16,75 @@ static void fuzz_check(lh_str sql) {
 
 /* ---- what is asked about ---- */
 
-static const lh_str cities[] = {{"Oslo", 4}, {"New \"To'wn", 10}, {"in", 2}, {"no answer", 9}};
-static const lh_str states[] = {{"open", 4}, {"paid", 4}, {"unpaid", 6}, {"written off", 11}},
-                    flags[] = {{"N", 1}, {"Y", 1}};
-static ask_column people[] = {
-    {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR"), .key = true, .shape = LH_STR("P000")},
-    {.name = LH_STR("first_name"), .sql_type = LH_STR("VARCHAR"), .personal = true},
-    {.name = LH_STR("last_name"), .sql_type = LH_STR("VARCHAR"), .personal = true},
-    {.name = LH_STR("na\"me"), .sql_type = LH_STR("VARCHAR"), .masked = true},
-    {.name = LH_STR("city"), .sql_type = LH_STR("VARCHAR"), .values = cities, .value_count = 4},
-    {.name = LH_STR("age"), .sql_type = LH_STR("INTEGER")},
-    {.name = LH_STR("manager_id"), .sql_type = LH_STR("VARCHAR")},
-    {.name = LH_STR("birth_date"), .sql_type = LH_STR("DATE")},
-    {.name = LH_STR("joined_on"), .sql_type = LH_STR("DATE")}};
-static ask_column visits[] = {
-    {.name = LH_STR("visit_no"), .sql_type = LH_STR("BIGINT"), .key = true},
-    {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR")},
-    {.name = LH_STR("paid"), .sql_type = LH_STR("BOOLEAN")},
-    {.name = LH_STR("Total (€)"), .sql_type = LH_STR("DECIMAL(9,2)")},
-    {.name = LH_STR("unit_cost"), .sql_type = LH_STR("DOUBLE")},
-    {.name = LH_STR("due_on"), .sql_type = LH_STR("DATE")},
-    {.name = LH_STR("closed_at"), .sql_type = LH_STR("TIMESTAMP")},
-    {.name = LH_STR("opened_at"), .sql_type = LH_STR("TIMESTAMP")},
-    {.name = LH_STR("lead_person_id"), .sql_type = LH_STR("VARCHAR")},
-    {.name = LH_STR("status"), .sql_type = LH_STR("VARCHAR"), .values = states, .value_count = 4},
-    {.name = LH_STR("insured"), .sql_type = LH_STR("VARCHAR"), .values = flags, .value_count = 2}};
-static ask_column helpers[] = {{.name = LH_STR("visit_no"), .sql_type = LH_STR("BIGINT")},
-                               {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR")},
-                               {.name = LH_STR("hrs_worked"), .sql_type = LH_STR("DOUBLE")},
-                               {.name = LH_STR("share_pct"), .sql_type = LH_STR("DOUBLE")}};
-static ask_table tables[] = {{.name = {LH_STR("data"), LH_STR("people")},
-                              .shown = LH_STR("people"),
-                              .columns = people,
-                              .column_count = sizeof people / sizeof *people},
-                             {.name = {LH_STR("crm"), LH_STR("visit_log")},
-                              .shown = LH_STR("crm.visit_log"),
-                              .columns = visits,
-                              .column_count = sizeof visits / sizeof *visits},
-                             {.name = {LH_STR("data"), LH_STR("helpers")},
-                              .shown = LH_STR("helpers"),
-                              .columns = helpers,
-                              .column_count = sizeof helpers / sizeof *helpers}};
+static const lh_str fuzz_cities[] = {{"Oslo", 4}, {"New \"To'wn", 10}, {"in", 2}, {"no answer", 9}};
+static const lh_str fuzz_states[] = {{"open", 4}, {"paid", 4}, {"unpaid", 6}, {"written off", 11}};
+static const lh_str fuzz_flags[] = {{"N", 1}, {"Y", 1}};
+
+typedef struct {
+    const char *table, *name, *type;
+    bool key, personal, masked;
+    const char *shape;
+    const lh_str *values;
+    size_t value_count;
+} fuzz_column;
+static const fuzz_column fuzz_columns[] = {
+    {"people", "person_id", "VARCHAR", .key = true, .shape = "P000"},
+    {"people", "first_name", "VARCHAR", .personal = true},
+    {"people", "last_name", "VARCHAR", .personal = true},
+    {"people", "na\"me", "VARCHAR", .masked = true},
+    {"people", "city", "VARCHAR", .values = fuzz_cities, .value_count = 4},
+    {"people", "age", "INTEGER"},
+    {"people", "manager_id", "VARCHAR"},
+    {"people", "birth_date", "DATE"},
+    {"people", "joined_on", "DATE"},
+    {"crm.visit_log", "visit_no", "BIGINT", .key = true},
+    {"crm.visit_log", "person_id", "VARCHAR"},
+    {"crm.visit_log", "paid", "BOOLEAN"},
+    {"crm.visit_log", "Total (€)", "DECIMAL(9,2)"},
+    {"crm.visit_log", "unit_cost", "DOUBLE"},
+    {"crm.visit_log", "due_on", "DATE"},
+    {"crm.visit_log", "closed_at", "TIMESTAMP"},
+    {"crm.visit_log", "opened_at", "TIMESTAMP"},
+    {"crm.visit_log", "lead_person_id", "VARCHAR"},
+    {"crm.visit_log", "status", "VARCHAR", .values = fuzz_states, .value_count = 4},
+    {"crm.visit_log", "insured", "VARCHAR", .values = fuzz_flags, .value_count = 2},
+    {"helpers", "visit_no", "BIGINT"},
+    {"helpers", "person_id", "VARCHAR"},
+    {"helpers", "hrs_worked", "DOUBLE"},
+    {"helpers", "share_pct", "DOUBLE"}};
+enum { FUZZ_COLUMNS = sizeof fuzz_columns / sizeof *fuzz_columns, FUZZ_TABLES = 3 };
+
+/* Columns of one table stand together. */
+static void fuzz_schema(ask_table *tables, ask_column *columns) {
+    size_t n = 0;
+    for (size_t i = 0; i < FUZZ_COLUMNS; i++) {
+        const fuzz_column *from = &fuzz_columns[i];
+        columns[i] = (ask_column){.name = lh_str_from(from->name),
+                                  .sql_type = lh_str_from(from->type),
+                                  .type = ask_type_of(lh_str_from(from->type)),
+                                  .key = from->key,
+                                  .personal = from->personal,
+                                  .masked = from->masked,
+                                  .shape = from->shape ? lh_str_from(from->shape) : LH_STR_NONE,
+                                  .values = from->values,
+                                  .value_count = from->value_count};
+        lh_str name = lh_str_from(from->table), namespace_ = LH_STR("data");
+        if (lh_str_starts(name, LH_STR("crm."))) namespace_ = LH_STR("crm"), name = lh_str_sub(name, 4, name.len);
+        if (!n || !lh_str_eq(tables[n - 1].name.name, name))
+            tables[n++] =
+                (ask_table){.name = {namespace_, name}, .shown = lh_str_from(from->table), .columns = &columns[i]};
+        tables[n - 1].column_count++;
+    }
+    assert(n == FUZZ_TABLES);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    for (size_t t = 0; t < 3; t++)
-        for (size_t c = 0; c < tables[t].column_count; c++)
-            tables[t].columns[c].type = ask_type_of(tables[t].columns[c].sql_type);
+    ask_table tables[FUZZ_TABLES];
+    ask_column columns[FUZZ_COLUMNS];
+    fuzz_schema(tables, columns);
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    ask_schema schema = {.tables = tables, .table_count = 3};
+    ask_schema schema = {.tables = tables, .table_count = FUZZ_TABLES};
     ask_planned planned;
     lh_error err = {0};
     if (lh_arena_new(64 << 20, &arena, NULL) != LH_OK || ask_schema_keys(&schema, arena, NULL) != LH_OK) return 0;
