@@ -2,29 +2,6 @@
  * it, or not at all. */
 #include "ask/plan_internal.h"
 
-/* "has bill 5 been paid", of one row: what it is, rather than the row, or none. */
-static void doubt_whether(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    if (!plan_is_word(p, 0, "is was has have are were did does") || p->row_of < 0 || p->row_filter < 0 ||
-        plan->filter_count != 2 || p->row_filter > 1 || plan->measure_count)
-        return;
-    const ask_filter *f = &plan->filters[1 - p->row_filter];
-    bool state = f->op == ASK_EQ || f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE || f->op == ASK_IS_NULL ||
-                 f->op == ASK_NOT_NULL;
-    if (!state || !plan_has(f->column) || f->column.table != p->row_of ||
-        plan->filters[p->row_filter].column.table != p->row_of)
-        return;
-    ask_ref label[2], what = f->column;
-    bool key = false;
-    size_t n = plan_label(p, p->row_of, label, 2, &key);
-    if (p->row_filter == 1) plan->filters[0] = plan->filters[1];
-    plan->filter_count = 1;
-    p->row_filter = 0;
-    plan->column_count = 0;
-    for (size_t i = 0; i < n; i++) plan->columns[plan->column_count++] = label[i];
-    plan->columns[plan->column_count++] = what;
-}
-
 /* A time that is said of people is hardly that of their birth or hire, where nothing speaks of that: "vets who did no surgery in 2026". */
 static bool doubt_is_other_date(const plan_state *p, ask_ref date) {
     static const char *const kinds[][2] = {
@@ -207,7 +184,6 @@ static void doubt_did(plan_state *p) {
 }
 
 void plan_doubts(plan_state *p) {
-    doubt_whether(p);
     doubt_did(p);
     doubt_dates_of_people(p);
     doubt_groups_of_days(p);

@@ -314,6 +314,29 @@ static void left_flags(plan_state *p) {
         plan_doubt(p, p->tokens[first].raw); /* which of them: not how much */
 }
 
+/* "has bill 5 been paid", of one row: what it is, rather than the row, or none. */
+static void left_whether(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (!plan_is_word(p, 0, "is was has have are were did does") || p->row_of < 0 || p->row_filter < 0 ||
+        plan->filter_count != 2 || p->row_filter > 1 || plan->measure_count)
+        return;
+    const ask_filter *f = &plan->filters[1 - p->row_filter];
+    bool state = f->op == ASK_EQ || f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE || f->op == ASK_IS_NULL ||
+                 f->op == ASK_NOT_NULL;
+    if (!state || !plan_has(f->column) || f->column.table != p->row_of ||
+        plan->filters[p->row_filter].column.table != p->row_of)
+        return;
+    ask_ref label[2], what = f->column;
+    bool key = false;
+    size_t n = plan_label(p, p->row_of, label, 2, &key);
+    if (p->row_filter == 1) plan->filters[0] = plan->filters[1];
+    plan->filter_count = 1;
+    p->row_filter = 0;
+    plan->column_count = 0;
+    for (size_t i = 0; i < n; i++) plan->columns[plan->column_count++] = label[i];
+    plan->columns[plan->column_count++] = what;
+}
+
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
     left_said(p);
@@ -324,6 +347,7 @@ void plan_left(plan_state *p) {
     left_measures(p);
     left_senseless(p);
     left_flags(p);
+    left_whether(p);
     plan_doubts(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;
