@@ -119,6 +119,8 @@ const size_t api_parameter_count = sizeof api_parameters / sizeof *api_parameter
     ANSWER(handler, "ETag", true, "The version written, in quotes"),                                                   \
         ANSWER(handler, "X-Lakehouse-Bucket", true, "The bucket that it was written to")
 
+#define REQUEST_ID "The answer's X-Trace-Id, by the name that OpenAI's SDKs show"
+
 const api_answer_header api_answer_headers[] = {
     ANSWER(api_metadata_get, "ETag", true, "Version of what is said of the dataset, for If-Match"),
     ANSWER(api_metadata_patch, "ETag", true, "Its new version"),
@@ -142,7 +144,11 @@ const api_answer_header api_answer_headers[] = {
     ANSWER(api_iceberg_table_create, "ETag", false, "The table's version, as a load has it; none of a staged one"),
     ANSWER(api_iceberg_table_register, "ETag", true, "The table's version, as a load has it"),
     ANSWER(api_iceberg_table_commit, "ETag", true, "The table's new version, as a load has it"),
-    ANSWER(api_iceberg_table_load, "ETag", true, "The table's version, for If-None-Match")};
+    ANSWER(api_iceberg_table_load, "ETag", true, "The table's version, for If-None-Match"),
+    ANSWER(api_v1_models, API_REQUEST_ID, true, REQUEST_ID),
+    ANSWER(api_v1_model, API_REQUEST_ID, true, REQUEST_ID),
+    ANSWER(api_v1_embeddings, API_REQUEST_ID, true, REQUEST_ID),
+    ANSWER(api_v1_chat, API_REQUEST_ID, true, REQUEST_ID)};
 const size_t api_answer_header_count = sizeof api_answer_headers / sizeof *api_answer_headers;
 
 lh_code api_parameter_check(const api_route *route, lh_str name, lh_error *err) {
