@@ -112,6 +112,10 @@ LH_MUST_CHECK lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_er
 ask_type ask_type_of(lh_str sql_type);
 /* Is the column called as keys are: client_id, invoice_no, dept_code? */
 bool ask_names_key(lh_str name);
+/* "clients": what one of them is called, by its name alone. */
+static inline lh_str ask_one_of(lh_str table) {
+    return lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
+}
 /* What people wrote, as a model may read it: its beginning on one line, with [hidden] for what has the form of personal data. Arena. */
 lh_str ask_one_line(lh_str text, size_t bytes_max, lh_arena *arena);
 /* The table's tags with commas between, as ask_one_line(); empty: it has none. Arena. */

@@ -676,9 +676,9 @@ static void build_yes_no(plan_state *p) {
 static void build_one_measure(plan_state *p) {
     ask_plan *plan = &p->plan;
     bool two = plan->measure_count != 2 || plan->order_measure != 0 || !plan->ordered;
-    for (size_t i = 0; i < p->count; i++) two |= plan_is_word(p, i, "and number count many");
-    if (two || plan->measures[0].fn != ASK_COUNT || plan_has(plan->measures[0].column) ||
-        plan->measures[1].fn != ASK_SUM || plan->measures[0].column.table != plan->measures[1].column.table)
+    if (two || plan_says(p, "and number count many") || plan->measures[0].fn != ASK_COUNT ||
+        plan_has(plan->measures[0].column) || plan->measures[1].fn != ASK_SUM ||
+        plan->measures[0].column.table != plan->measures[1].column.table)
         return;
     plan->measures[0] = plan->measures[1];
     plan->measure_count = 1;

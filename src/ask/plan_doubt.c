@@ -12,9 +12,7 @@ static bool doubt_is_other_date(const plan_state *p, ask_ref date) {
          "started start longest registration registrations signup signups"}};
     if (!plan_has(date) || !plan_temporal(plan_column(p, date)) || !plan_is_people(p, date.table)) return false;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        bool said = !plan_called(p, date, kinds[k][0]);
-        for (size_t i = 0; i < p->count && !said; i++) said |= plan_is_word(p, i, kinds[k][1]);
-        if (!said) return true;
+        if (plan_called(p, date, kinds[k][0]) && !plan_says(p, kinds[k][1])) return true;
     }
     return false;
 }
@@ -34,10 +32,8 @@ static void doubt_dates_of_people(plan_state *p) {
 
 /* "by client" is of no day. */
 static void doubt_groups_of_days(plan_state *p) {
-    bool days = false;
-    for (size_t i = 0; i < p->count; i++)
-        days |= plan_is_word(p, i, "day days daily date dates when time times night nights deadline birthday");
-    for (size_t i = 0; i < p->plan.group_count && !days; i++) {
+    if (plan_says(p, "day days daily date dates when time times night nights deadline birthday")) return;
+    for (size_t i = 0; i < p->plan.group_count; i++) {
         const ask_group *g = &p->plan.groups[i];
         if (g->part || !plan_has(g->column) || !plan_temporal(plan_column(p, g->column))) continue;
         p->penalty += 0.3;
@@ -73,9 +69,8 @@ static void doubt_shares(plan_state *p) {
 
 /* "both A and B", of rows that each is of one of them: is each asked for, or either? */
 static void doubt_both(plan_state *p) {
-    bool both = false;
-    for (size_t i = 0; i < p->count; i++) both |= plan_is_word(p, i, "both");
-    for (size_t i = 0; i < p->plan.filter_count && both; i++) {
+    if (!plan_says(p, "both")) return;
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         if (f->op != ASK_EQ || f->value_count < 2 || !plan_elsewhere(p, f->column.table)) continue;
         p->penalty += 0.3;
@@ -86,14 +81,15 @@ static void doubt_both(plan_state *p) {
 
 /* "now" is no part of a plan that no state is part of, where rows have an end. */
 static void doubt_now(plan_state *p) {
-    bool now = false, state = p->plan.measure_count > 0 || p->entity < 0;
-    for (size_t i = 0; i < p->count; i++) now |= plan_is_word(p, i, "currently presently nowadays");
+    bool state = p->plan.measure_count > 0 || p->entity < 0;
+    if (!plan_says(p, "currently presently nowadays")) return;
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         state |= f->op == ASK_IS_NULL || f->op == ASK_NOT_NULL || f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE || f->op == ASK_IN_TIME ||
                  (plan_has(f->column) && plan_called(p, f->column, "status state stage"));
     }
-    if (!now || state || !plan_has(plan_date_called(p, p->entity, "returned closed ended end left finished completed returns", PLAN_NONE)))
+    if (state || !plan_has(plan_date_called(p, p->entity, "returned closed ended end left finished completed returns",
+                                            PLAN_NONE)))
         return;
     p->penalty += 0.25;
     plan_note(p, "which of them are current is not known");

@@ -220,8 +220,7 @@ static void plan_group_table(plan_state *p, int table, size_t words, size_t at) 
         return;
     }
     const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
-    bool average = !last || !last->how;
-    for (size_t i = 0; i < p->count; i++) average |= plan_is_word(p, i, "average avg mean");
+    bool average = !last || !last->how || plan_says(p, "average avg mean");
     bool each =
         last && last->fn == ASK_AVG && average && plan_has(last->column) && last->column.table == table; /* one a row */
     if (!each) plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);

@@ -112,6 +112,12 @@ static inline ask_token plan_word(lh_str word) {
 static inline bool plan_is_word(const plan_state *p, size_t at, const char *list) {
     return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
 }
+/* Does the question have one of the words? */
+static inline bool plan_says(const plan_state *p, const char *list) {
+    for (size_t i = 0; i < p->count; i++)
+        if (plan_is_word(p, i, list)) return true;
+    return false;
+}
 static inline bool plan_same(ask_ref a, ask_ref b) { return a.table == b.table && a.column == b.column; }
 const ask_column *plan_column(const plan_state *p, ask_ref ref);
 void plan_note(plan_state *p, const char *format, ...) LH_PRINTF(2, 3); /* an assumption */

@@ -67,7 +67,7 @@ static bool label_is_own_name(lh_str table, lh_str column) {
 /* The crop of crops, where it is unique; call_name, what animals are called. */
 static ask_ref label_itself(const plan_state *p, int table) {
     const ask_table *of = &p->schema->tables[table];
-    lh_str one = lh_str_ends(of->name.name, LH_STR("s")) ? lh_str_sub(of->name.name, 0, of->name.name.len - 1) : of->name.name;
+    lh_str one = ask_one_of(of->name.name);
     for (size_t c = 0; c < of->column_count; c++) {
         const ask_column *column = &of->columns[c];
         bool called = (lh_str_eq_nocase(column->name, one) && column->key) || lh_str_eq_nocase(column->name, LH_STR("call_name")) ||
@@ -85,11 +85,7 @@ static size_t label_of(const plan_state *p, int table, ask_ref *into, size_t max
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (plan_has(into[0] = label_named(p, table, names[i]))) return 1;
     for (size_t c = 0; c < of->column_count; c++) { /* client_name of clients */
-        const ask_token word = {.kind = ASK_WORD,
-                                .raw = LH_STR("name"),
-                                .word = LH_STR("name"),
-                                .one = LH_STR("name"),
-                                .stem = LH_STR("name")};
+        const ask_token word = plan_word(LH_STR("name"));
         into[0] = (ask_ref){table, (int)c};
         if (lexicon_column_has(p->lex, into[0], &word) && label_is_own_name(of->name.name, of->columns[c].name))
             return 1;

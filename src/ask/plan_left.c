@@ -31,8 +31,7 @@ static void left_where(plan_state *p) {
     ask_ref place = p->entity >= 0
                         ? plan_hinted(p, p->entity, "city address location place room office site country", false)
                         : PLAN_NONE;
-    for (size_t i = 0; i < p->count; i++) /* at whose place */
-        if (plan_is_word(p, i, "work works working worked stay staying go going")) place.column = -1;
+    if (plan_says(p, "work works working worked stay staying go going")) place.column = -1; /* at whose place */
     if (!plan_has(place) && p->entity >= 0) place = left_place(p);
     if (!plan_has(place) || plan->measure_count || plan->column_count == ASK_COLUMNS_MAX) {
         plan_doubt(p, LH_STR("where"));
@@ -85,8 +84,8 @@ lh_code plan_masked(plan_state *p, lh_error *err) {
 /* How many tables lead both to the entity and to that one, by the fewest steps. */
 static size_t left_ways(const plan_state *p, int table) {
     size_t ways = 0, all = 0;
-    bool works = false; /* worked for: not a call of theirs, though that is nearer */
-    for (size_t i = 0; i < p->count; i++) works |= plan_is_word(p, i, "worked works work working");
+    bool works =
+        plan_says(p, "worked works work working"); /* worked for: not a call of theirs, though that is nearer */
     int best = 99;
     if (ask_path(p->schema, table, p->entity, NULL) >= 0) return 1;
     for (int t = 0; t < (int)p->schema->table_count; t++) {
@@ -297,8 +296,7 @@ static void left_flags(plan_state *p) {
     if (flags) plan_doubt(p, p->tokens[0].raw);
     bool days = plan->column_count && plan->distinct && !plan->measure_count; /* which members: no list of days */
     for (size_t i = 0; i < plan->column_count; i++) days &= plan_temporal(plan_column(p, plan->columns[i]));
-    for (size_t i = 0; i < p->count; i++)
-        days &= !plan_is_word(p, i, "when day days date dates time times month months year years week weeks");
+    days = days && !plan_says(p, "when day days date dates time times month months year years week weeks");
     if (days && p->lead == LEAD_WHICH) p->penalty += 0.3;
     bool role = !plan_has(p->role); /* which servers left: those who have served */
     for (size_t i = 0; i < plan->measure_count; i++) role |= plan->measures[i].column.table == p->role.table;

@@ -254,6 +254,15 @@ bool plan_on_text(plan_state *p, lh_str text) {
     return true;
 }
 
+/* The filter is of that state instead. */
+static bool value_state(plan_state *p, ask_filter *f, size_t column, lh_str value) {
+    f->column.column = (int)column;
+    f->op = ASK_EQ;
+    f->values[f->value_count++] = value;
+    plan_note(p, "'%.*s' is that of '%.*s'", LH_STR_ARG(value), LH_STR_ARG(plan_column(p, f->column)->name));
+    return true;
+}
+
 /* "not paid": where a state of the rows is called "unpaid", that, rather than that they have no such date, as what is void has none. */
 bool plan_undone(plan_state *p, ask_filter *f) {
     const ask_table *of = &p->schema->tables[f->column.table];
@@ -263,11 +272,7 @@ bool plan_undone(plan_state *p, ask_filter *f) {
             if (low.len < 6 || !lh_str_starts(low, LH_STR("un"))) continue;
             const ask_token done = plan_word(lh_str_sub(low, 2, low.len));
             if (!lexicon_column_named(p->lex, f->column, &done)) continue;
-            f->column = (ask_ref){f->column.table, (int)c};
-            f->op = ASK_EQ;
-            f->values[f->value_count++] = value;
-            plan_note(p, "'%.*s' is that of '%.*s'", LH_STR_ARG(value), LH_STR_ARG(of->columns[c].name));
-            return true;
+            return value_state(p, f, c, value);
         }
     return false;
 }
@@ -287,11 +292,7 @@ bool plan_still_open(plan_state *p, ask_filter *f) {
             if (!plan_called(p, (ask_ref){f->column.table, (int)c}, "status state") ||
                 !ask_in(lh_arena_lower(p->arena, value), "open outstanding sent issued"))
                 continue;
-            f->column.column = (int)c;
-            f->op = ASK_EQ;
-            f->values[f->value_count++] = value;
-            plan_note(p, "'%.*s' is that of '%.*s'", LH_STR_ARG(value), LH_STR_ARG(of->columns[c].name));
-            return true;
+            return value_state(p, f, c, value);
         }
     return false;
 }

@@ -32,7 +32,7 @@ static bool keys_names(lh_str column, lh_str table) {
     lh_str stem = column;
     if (!lh_str_ends(column, LH_STR("_id")) && !lh_str_ends(column, LH_STR("Id"))) return false;
     stem.len -= lh_str_ends(column, LH_STR("_id")) ? 3 : 2;
-    lh_str one = lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
+    lh_str one = ask_one_of(table);
     return stem.len > 0 && (lh_str_eq_nocase(stem, table) || lh_str_eq_nocase(stem, one));
 }
 
@@ -59,7 +59,7 @@ static bool keys_within(const ask_column *from, const ask_column *to) {
 
 /* The manager of an employee is one, too. */
 static bool keys_self(const ask_column *from, const ask_column *to, lh_str table) {
-    lh_str name = from->name, one = lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
+    lh_str name = from->name, one = ask_one_of(table);
     bool above = false;
     for (lh_str rest =
              LH_STR("manager mgr supervisor boss mentor parent reports_to lead referred_by foreman head_ chief "
@@ -150,7 +150,7 @@ static int keys_home(const ask_schema *schema, size_t table, size_t column) {
         lh_str end = lh_str_split(&rest, ' ');
         if (!lh_str_ends(stem, end)) continue;
         stem.len -= end.len;
-        lh_str one = lh_str_ends(name, LH_STR("s")) ? lh_str_sub(name, 0, name.len - 1) : name;
+        lh_str one = ask_one_of(name);
         return stem.len && (lh_str_eq_nocase(stem, name) || lh_str_eq_nocase(stem, one)) ? 2 : column == 0;
     }
     return column == 0;
